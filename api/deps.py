@@ -1,0 +1,215 @@
+"""What routes ask for: the runtime, the time, the request's id, and who acts with which permission.
+
+Every route states its permission in one way: by a parameter of one of the types below
+(``by: Reader``), or ``dependencies=[PUBLIC]``. ``permission_of`` reads it back, and a test
+fails for a route without one. The permission is asked for "somewhere at all"; the place
+is for the command to check.
+
+A program sends ``Authorization: Bearer mun_…``. A browser sends the session cookie, and with
+every unsafe method the session's token: in the header ``Muniment-Csrf``, or in the field
+``csrf`` of a form (``application/x-www-form-urlencoded``).
+"""
+
+import ipaddress
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+
+from accounts import principals, sessions
+from accounts.permissions import PERMISSIONS
+from accounts.principal import Principal
+from accounts.principals import Identified
+from api import security
+from api.errors import PasswordChangeDue, SignInFirst
+from app.runtime import Runtime
+from core.database import ReadSession, WriteSession
+from core.errors import Unavailable
+
+__all__ = [
+    "PUBLIC",
+    "ReadSession",
+    "WriteSession",
+    "needs",
+    "permission_of",
+]
+
+log = logging.getLogger("muniment.http")
+
+ANYBODY, SIGNED_IN, LOOPBACK_OR = "public", "signed in", "loopback or "
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def _runtime(request: Request) -> Runtime:
+    run: Runtime = request.app.state.run
+    return run
+
+
+async def _now(request: Request) -> datetime:
+    return _runtime(request).clock.now()
+
+
+async def _request_id(request: Request) -> str:
+    return str(request.state.request_id)
+
+
+async def _run(request: Request) -> Runtime:
+    return _runtime(request)
+
+
+Run = Annotated[Runtime, Depends(_run)]
+Now = Annotated[datetime, Depends(_now)]
+RequestId = Annotated[str, Depends(_request_id)]
+
+
+async def identify(request: Request) -> Identified | None:
+    """Who sends the request; ``None`` where nobody says so.
+
+    Raises:
+        SignInFirst: a token that is not, or no longer, valid.
+        ForgedRequest: a browser's unsafe request without the token of its session.
+    """
+    run = _runtime(request)
+    bearer = _bearer(request.headers.get("authorization"))
+    cookie = request.cookies.get(security.cookie_name(run.settings))
+    if bearer is None and cookie is None:
+        return None
+    found, secret = await to_thread.run_sync(_look_up, run, bearer, cookie, limiter=request.app.state.pools.reads)
+    if found is None:
+        if bearer is not None:
+            raise SignInFirst("the token has ended, was revoked, or never was")
+        return None
+    request.state.by, request.state.new_session = found.principal, secret
+    if found.principal.session_id is not None:
+        request.state.csrf = sessions.csrf_token(run.keys, found.principal.session_id)
+        if request.method not in _SAFE:
+            sessions.check_csrf(run.keys, found.principal.session_id, await _csrf_given(request))
+    return found
+
+
+WhoIs = Annotated[Identified | None, Depends(identify)]
+"""Who sends the request, whatever they may do; ``None`` for strangers."""
+
+
+class Needs:
+    """The permission a route states. Called as a dependency it gives the principal, or refuses."""
+
+    def __init__(self, permission: str) -> None:
+        name = permission.removeprefix(LOOPBACK_OR)
+        if name not in PERMISSIONS and name not in (ANYBODY, SIGNED_IN):
+            raise KeyError(permission)
+        self.permission = permission
+        self._name, self._loopback = name, name != permission
+
+    async def __call__(self, request: Request, found: WhoIs) -> Principal | None:
+        """Who acts; ``None`` only where the route is public or asked from this machine.
+
+        Raises:
+            SignInFirst: nobody is signed in.
+            PasswordChangeDue: somebody else chose their password.
+            NotAllowed: their roles, or the scopes of their token, do not give the permission.
+        """
+        if found is None:
+            if self._name == ANYBODY or (self._loopback and is_from_here(request)):
+                return None
+            raise SignInFirst("the address is for people with an account")
+        if self._name not in (ANYBODY, SIGNED_IN):
+            if found.must_change_password:
+                raise PasswordChangeDue("an administrator has set your password")
+            if not (self._loopback and is_from_here(request)):
+                found.principal.require(self._name)
+        return found.principal
+
+
+def needs(permission: str) -> Any:
+    """The dependency for ``Annotated[Principal, needs("record.read")]``.
+
+    Raises:
+        KeyError: there is no such permission; a defect of the program.
+    """
+    return Depends(Needs(permission))
+
+
+PUBLIC = needs(ANYBODY)
+SignedIn = Annotated[Principal, needs(SIGNED_IN)]
+Visitor = Annotated[Principal | None, PUBLIC]
+"""Whoever it is, signed in or not."""
+Local = Annotated[Principal | None, needs(LOOPBACK_OR + "installation.manage")]
+Reader = Annotated[Principal, needs("record.read")]
+Capturer = Annotated[Principal, needs("record.capture")]
+Reviewer = Annotated[Principal, needs("record.review")]
+Classifier = Annotated[Principal, needs("record.classify")]
+VersionAdder = Annotated[Principal, needs("version.add")]
+CaseFileReader = Annotated[Principal, needs("case_file.read")]
+CaseFileManager = Annotated[Principal, needs("case_file.manage")]
+EntityManager = Annotated[Principal, needs("entity.manage")]
+PersonReader = Annotated[Principal, needs("person.read")]
+PersonManager = Annotated[Principal, needs("person.manage")]
+GrantProposer = Annotated[Principal, needs("grant.propose")]
+GrantDecider = Annotated[Principal, needs("grant.decide")]
+TokenOwner = Annotated[Principal, needs("token.own")]
+InstallationManager = Annotated[Principal, needs("installation.manage")]
+AuditReader = Annotated[Principal, needs("audit.read")]
+AuditVerifier = Annotated[Principal, needs("audit.verify")]
+
+
+def permission_of(route: object) -> str | None:
+    """The permission a route states; ``None`` where it states none or several."""
+    dependant = getattr(route, "dependant", None)
+    stated = {each.permission for each in _stated(dependant)} if dependant is not None else set()
+    return stated.pop() if len(stated) == 1 else None
+
+
+def is_from_here(request: Request) -> bool:
+    """Whether the request was made on this machine, as far as can be known."""
+    if _runtime(request).settings.behind_proxy or request.client is None:
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _stated(dependant: Dependant) -> Iterator[Needs]:
+    if isinstance(dependant.call, Needs):
+        yield dependant.call
+    for below in dependant.dependencies:
+        yield from _stated(below)
+
+
+def _bearer(header: str | None) -> str | None:
+    scheme, _, secret = (header or "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def _look_up(run: Runtime, bearer: str | None, cookie: str | None) -> tuple[Identified | None, str | None]:
+    """Who it is, and the new secret of their session where it was due for one."""
+    now = run.clock.now()
+    with run.main.read() as session:
+        if bearer is not None:
+            found = principals.by_token(session, bearer, now)
+        else:
+            found = principals.by_session(session, cookie or "", now)
+    if found is None or found.due == "nothing":
+        return found, None
+    try:
+        with run.main.write() as session:
+            token = principals.write_due(session, found, at=now)
+    except Unavailable as error:
+        # A full disk must not keep people from reading.
+        log.warning("last use was not noted", extra={"code": error.code})
+        return found, None
+    return found, token.secret if token is not None else None
+
+
+async def _csrf_given(request: Request) -> str | None:
+    if (header := request.headers.get("muniment-csrf")) is not None:
+        return header
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        value = (await request.form()).get("csrf")
+        return value if isinstance(value, str) else None
+    return None

@@ -1,0 +1,138 @@
+"""What stands around every page of a signed-in person: places to go with their counts, banners, their name.
+
+Only what the person may use is shown; what is counted is what they may see.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import select
+
+from accounts import entities, grant_requests, people, setup, single_operator
+from accounts.departments import Department
+from accounts.people import Person
+from accounts.principal import Principal
+from api.i18n import gettext as _
+from app.runtime import Runtime
+from core.database import ReadSession
+from records import listing, record
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the rail."""
+
+    address: str
+    text: str
+    icon: str
+    is_here: bool
+    count: int = 0
+    meaning: Literal["", "waiting", "blocked"] = ""
+    first: bool = True
+    """Stands in the bottom bar of a narrow screen; the others stand under "More"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """A line above every page."""
+
+    text: str
+    meaning: Literal["waiting", "info"]
+    address: str = ""
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The frame of one request."""
+
+    places: tuple[Place, ...]
+    banners: tuple[Banner, ...]
+    name: str
+    zone: str
+    entities: tuple[tuple[UUID, str], ...]
+    departments: dict[UUID, str]
+    """Names of the departments in the entities of the person."""
+    may_search: bool
+
+
+def of(run: Runtime, by: Principal, path: str) -> Frame:
+    """The frame for ``by`` at an address."""
+    now = run.clock.now()
+    with run.main.read() as session:
+        own = [row for row in entities.everything(session) if row.id in by.entities]
+        counts = listing.counts_by_state(session, by, now) if by.may("record.read") else {}
+        waiting = len(grant_requests.pending(session, by=by)) if by.may("person.read") else 0
+        name = people.reveal_names(session, [by.id], run.keys).get(by.id, "") if by.id else ""
+        return Frame(
+            places=_places(by, path, counts, waiting),
+            banners=_banners(session, by, now),
+            name=name,
+            zone=own[0].zone if own else run.settings.time_zone,
+            entities=tuple((row.id, row.name) for row in own),
+            departments=departments_of(session, by),
+            may_search=by.may("record.read"),
+        )
+
+
+def departments_of(session: ReadSession, by: Principal) -> dict[UUID, str]:
+    """Names of the departments in the entities of ``by``; a name stands with its entity where there are several."""
+    rows = session.execute(
+        select(Department.id, Department.name, Department.entity)
+        .where(Department.entity.in_(by.entities))
+        .order_by(Department.entity, Department.name)
+    ).all()
+    if len({row.entity for row in rows}) < 2:
+        return {row.id: row.name for row in rows}
+    firms = {row.id: row.name for row in entities.everything(session)}
+    return {row.id: f"{row.name} · {firms[row.entity]}" for row in rows}
+
+
+def first_page(by: Principal) -> str:
+    """Where a person begins."""
+    if by.may("record.read"):
+        return "/search"
+    return "/people" if by.may("person.read") else "/profile"
+
+
+def _places(by: Principal, path: str, counts: dict[str, int], grants_waiting: int) -> tuple[Place, ...]:
+    def place(
+        address: str, text: str, icon: str, count: int = 0, meaning: Literal["", "waiting", "blocked"] = "",
+        first: bool = True,
+    ) -> Place:  # fmt: skip
+        here = path == address or path.startswith(address + "/")
+        return Place(address, text, icon, here, count, meaning if count else "", first)
+
+    found = []
+    if by.may("record.read"):
+        found.append(place("/search", _("Search"), "search"))
+    if by.may("record.capture"):
+        found.append(place("/upload", _("Upload"), "upload"))
+    if by.may("record.review"):
+        found.append(place("/review", _("Review"), "review", counts.get(record.NEEDS_REVIEW, 0), "waiting"))
+    if by.may("record.read"):
+        count = counts.get(record.NEEDS_ATTENTION, 0)
+        found.append(place("/attention", _("Needs attention"), "attention", count, "blocked"))
+    if by.may("case_file.read"):
+        found.append(place("/case-files", _("Case files"), "case", first=False))
+    if by.may("person.read"):
+        first = not by.may("record.read")
+        found.append(place("/people", _("People and roles"), "people", grants_waiting, "waiting", first))
+    if by.may("installation.manage") or by.may("entity.manage"):
+        found.append(place("/settings", _("Settings"), "settings", first=not by.may("record.read")))
+    return tuple(found)
+
+
+def _banners(session: ReadSession, by: Principal, now: datetime) -> tuple[Banner, ...]:
+    found = []
+    if single_operator.is_on(session, now):
+        text = _("Single operator mode: one person may confirm their own proposals after 72 hours.")
+        found.append(Banner(text, "waiting", "/settings#single-operator", _("What this means")))
+    if by.may("installation.manage") and setup.is_open(session, now):
+        text = _("The set-up is open: roles hold at once, without a second person.")
+        found.append(Banner(text, "info", "/settings#set-up", _("Close the set-up")))
+    if not by.grants and session.get(Person, by.id) is not None:
+        found.append(Banner(_("You have no role yet. An administrator can propose one."), "info"))
+    return tuple(found)

@@ -1,0 +1,187 @@
+"""The history of a record as sentences, from the entries of the log.
+
+Staff read "a colleague in Accounting" and never a name, except "you" for themselves: the
+trail proves what happened to a record and is no record of what one colleague did all day.
+Reads of one person that follow each other within minutes stand in one sentence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from api.i18n import gettext as _
+from api.i18n import ngettext
+from api.pages import shown, words
+from audit.events import Actor
+from audit.trail import TrailEntry
+
+TOGETHER = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One line of the history."""
+
+    text: str
+    at: datetime
+    first: int
+    """Position in the log; the last one where several entries stand in one sentence."""
+    last: int
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What may be named: who reads, and the departments."""
+
+    reader: UUID | None
+    departments: Mapping[UUID, str]
+
+
+def tell(entries: Sequence[TrailEntry], names: Names) -> list[Sentence]:
+    """The sentences for entries about one record, newest first, as the entries come."""
+    sentences: list[Sentence] = []
+    group: list[TrailEntry] = []
+    for entry in entries:
+        if entry.by.kind == "system" and entry.action in ("record.opened", "record.listed"):
+            # The program's own reads stand in the trail; here they would bury what people did.
+            continue
+        if group and _goes_with(group[-1], entry):
+            group.append(entry)
+            continue
+        if group:
+            sentences.append(_sentence(group, names))
+        group = [entry]
+    if group:
+        sentences.append(_sentence(group, names))
+    return sentences
+
+
+def who(by: Actor, names: Names) -> str:
+    """The subject of a sentence."""
+    if by.kind == "system":
+        return _("Muniment")
+    if by.id is not None and by.id == names.reader:
+        return _("You, at the machine's command line,") if by.kind == "operator" else _("You")
+    department = names.departments.get(by.department) if by.department is not None else None
+    if by.kind == "operator":
+        return _("An operator at the machine's command line")
+    if department is not None:
+        return _("A colleague in %(department)s") % {"department": department}
+    return _("A colleague")
+
+
+def _goes_with(one: TrailEntry, other: TrailEntry) -> bool:
+    return (
+        one.action == other.action
+        and one.action in ("record.opened", "record.listed", "record.searched")
+        and one.by == other.by
+        and one.outcome == other.outcome
+        and one.details.get("purpose") == other.details.get("purpose")
+        and one.at - other.at <= TOGETHER
+    )
+
+
+def _sentence(group: list[TrailEntry], names: Names) -> Sentence:
+    newest, oldest = group[0], group[-1]
+    subject = who(newest.by, names)
+    what = _WHAT.get(newest.action, _anything)(newest, len(group), names)
+    return Sentence(f"{subject} {what}", newest.at, oldest.seq, newest.seq, newest.outcome == "refused")
+
+
+def _captured(entry: TrailEntry, _n: int, _names: Names) -> str:
+    size = shown.size(int(entry.details.get("size", 0)))
+    channel = words.channel(str(entry.details.get("channel", "")))
+    return _("took this in as a record: %(channel)s, %(size)s.") % {"channel": channel, "size": size}
+
+
+def _version(entry: TrailEntry, _n: int, _names: Names) -> str:
+    version = next((each.version for each in entry.objects if each.kind == "record"), None)
+    return _("added a corrected file as version %(version)s.") % {"version": version or ""}
+
+
+def _component(entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("took a part out of the file: %(role)s.") % {
+        "role": words.component_role(str(entry.details.get("role", "")))
+    }
+
+
+def _read(entry: TrailEntry, _n: int, _names: Names) -> str:
+    details = entry.details
+    if details.get("trouble"):
+        return _("could not read it: %(reason)s.") % {"reason": words.trouble(details["trouble"])[0].lower()}
+    if details.get("class") and details.get("probability") is not None:
+        return _("read it and proposed the class “%(class)s” (%(probability)s).") % {
+            "class": words.record_class(details["class"]),
+            "probability": shown.percent(int(details["probability"]) / 10_000),
+        }
+    if details.get("class"):
+        return _("read it; its class is “%(class)s”.") % {"class": words.record_class(details["class"])}
+    return _("read it and found no class.")
+
+
+def _placed(entry: TrailEntry, _n: int, names: Names) -> str:
+    details = entry.details
+    parts = []
+    if details.get("class_before") != details.get("class"):
+        parts.append(
+            _("changed the class from “%(before)s” to “%(after)s”")
+            % {"before": words.record_class(details.get("class_before")), "after": words.record_class(details["class"])}
+        )
+    else:
+        parts.append(_("confirmed the class “%(class)s”") % {"class": words.record_class(details.get("class"))})
+    if details.get("file_before") != details.get("file"):
+        parts.append(_("put it into a case file") if details.get("file") else _("took it out of its case file"))
+    if details.get("section"):
+        parts.append(_("in the sealed section “%(section)s”") % {"section": words.section(details["section"])})
+    return ", ".join(parts) + "."
+
+
+def _opened(entry: TrailEntry, count: int, _names: Names) -> str:
+    purpose = entry.details.get("purpose")
+    if purpose == "download":
+        return ngettext("downloaded the file.", "downloaded the file %(count)s times.", count) % {"count": count}
+    if purpose == "page_image":
+        return ngettext("looked at a page.", "looked at %(count)s pages.", count) % {"count": count}
+    if purpose == "thumbnail":
+        return _("saw a thumbnail of it.")
+    if purpose == "text":
+        return _("read its text.")
+    if purpose == "print":
+        return _("printed it.")
+    return ngettext("opened this page.", "opened this page %(count)s times.", count) % {"count": count}
+
+
+def _listed(_entry: TrailEntry, count: int, _names: Names) -> str:
+    return ngettext("saw it in a list.", "saw it in lists, %(count)s times.", count) % {"count": count}
+
+
+def _searched(_entry: TrailEntry, count: int, _names: Names) -> str:
+    return ngettext("found it by a search.", "found it by searches, %(count)s times.", count) % {"count": count}
+
+
+def _refused(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("asked for it and was refused.")
+
+
+def _reading_asked(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("asked for it to be read once more.")
+
+
+def _anything(entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("did something that this page has no sentence for (%(action)s).") % {"action": entry.action}
+
+
+_WHAT = {
+    "record.captured": _captured,
+    "record.version_added": _version,
+    "record.component_added": _component,
+    "record.read": _read,
+    "record.reading_asked": _reading_asked,
+    "record.placed": _placed,
+    "record.opened": _opened,
+    "record.listed": _listed,
+    "record.searched": _searched,
+    "record.refused": _refused,
+}

@@ -1,0 +1,72 @@
+"""Routes as plain functions, each run in one thread of the pool its router names.
+
+A route that takes ``session: ReadSession`` or ``session: WriteSession`` gets one for its own
+run, opened and closed around it in that same thread; a ``WriteSession`` is committed
+before the answer is sent. A ``yield`` dependency would open the session in one thread,
+use it in another and close it in a third: the writer's lock belongs to a thread, and when
+every thread of the pool waits for that lock, none is left for the one who holds it.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import APIRouter, Request
+
+from app.runtime import Runtime
+from core.database import ReadSession, WriteSession
+
+Pool = Literal["reads", "pages", "uploads"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """How many threads work for each kind of request, so that none starves another."""
+
+    reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(24))
+    """REST: mostly waits for the log."""
+    pages: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(24))
+    uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(8))
+    """Uploads under way at once; the next ones wait, unread, in their connections."""
+
+
+class Router(APIRouter):
+    """An ``APIRouter`` whose plain functions run as this module says."""
+
+    def __init__(self, *args: Any, pool: Pool = "reads", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pool: Pool = pool
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
+        if not inspect.iscoroutinefunction(endpoint):
+            endpoint = _in_one_thread(endpoint, self._pool)
+        super().add_api_route(path, endpoint, **kwargs)
+
+
+def _in_one_thread(endpoint: Callable[..., Any], pool: Pool) -> Callable[..., Any]:
+    signature = inspect.signature(endpoint, eval_str=True)
+    opened = [p for p in signature.parameters.values() if p.annotation in (ReadSession, WriteSession)]
+    if len(opened) > 1:
+        raise TypeError(f"{endpoint.__qualname__}: a route takes one session")
+
+    def work(run: Runtime, arguments: dict[str, Any]) -> Any:
+        if not opened:
+            return endpoint(**arguments)
+        main = run.main
+        with main.write() if opened[0].annotation is WriteSession else main.read() as session:
+            answer = endpoint(**arguments, **{opened[0].name: session})
+        return answer
+
+    async def call(*, muniment_request: Request, **arguments: Any) -> Any:
+        state = muniment_request.app.state
+        limiter: CapacityLimiter = getattr(state.pools, pool)
+        return await to_thread.run_sync(work, state.run, arguments, limiter=limiter)
+
+    own = inspect.Parameter("muniment_request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values() if p not in opened]
+    call.__name__, call.__qualname__, call.__doc__ = endpoint.__name__, endpoint.__qualname__, endpoint.__doc__
+    call.__module__ = endpoint.__module__
+    call.__signature__ = signature.replace(parameters=[*kept, own])  # type: ignore[attr-defined]
+    return call

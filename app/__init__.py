@@ -1,0 +1,1 @@
+"""How an installation is put together: settings, the choice of implementations, processes, jobs, command line."""

@@ -1,0 +1,85 @@
+"""Which handler does which job, and what the clock's ticks mean.
+
+Each handler reads its claim, calls one function of a package, and leaves. A test holds this
+table against every job name that the packages promise.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from pathlib import Path
+
+from app import sweep
+from app.runner import Handler
+from app.runtime import Runtime
+from app.settings import Settings
+from core import jobs
+from core.jobs import Claim
+from ingest.extractor import Extractor
+from ingest.inspect import Limits
+from ingest.read import read_version
+from ingest.receive import REMEMBER_UPLOADS, forget_uploads
+
+log = logging.getLogger("muniment.jobs")
+
+KEEP_DONE = timedelta(days=2)
+
+
+class Readers:
+    """The extraction child of each working thread: the kernel ends a child with the thread that started it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._limits = Limits(read_bytes=settings.largest_read_bytes)
+        self._folders = [Path(folder) for folder in settings.tessdata.split(":") if folder]
+        self._own = threading.local()
+        self._all: list[Extractor] = []
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def of_this_thread(self) -> Extractor:
+        """The extractor that this thread drives."""
+        extractor: Extractor | None = getattr(self._own, "extractor", None)
+        if extractor is None:
+            extractor = Extractor(self._limits, tessdata_dirs=self._folders or None)
+            self._own.extractor = extractor
+            with self._lock:
+                self._all.append(extractor)
+                if self._stopped:
+                    extractor.stop()
+        return extractor
+
+    def stop(self) -> None:
+        """End every child now; what they were reading is read again later."""
+        with self._lock:
+            self._stopped = True
+            for extractor in self._all:
+                extractor.stop()
+
+
+def table(readers: Readers) -> dict[str, Handler]:
+    """The worker's handlers by job name. ``search.index`` is the keeper's own."""
+
+    def read(runtime: Runtime, claim: Claim, holder: str) -> None:
+        read_version(runtime.content, runtime.receiver, readers.of_this_thread(), claim, holder)
+
+    return {"ingest.read": read}
+
+
+def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]) -> None:
+    """What beat asks for: ``look`` at waiting queues, put back lost ``leases``, ``hourly`` housekeeping."""
+    now = runtime.clock.now()
+    if what == "look":
+        with runtime.main.read() as session:
+            waiting = jobs.waiting(session, at=now)
+        look(waiting)
+    elif what == "leases":
+        with runtime.main.write() as session:
+            found = jobs.release_expired(session, at=now)
+        if found:
+            log.warning("jobs of a lost worker were put back", extra={"count": len(found)})
+    elif what == "hourly":
+        with runtime.main.write() as session:
+            jobs.forget_done(session, before=now - KEEP_DONE)
+            forget_uploads(session, before=now - REMEMBER_UPLOADS)
+        sweep.sweep_unnamed(runtime)

@@ -1,0 +1,106 @@
+"""Do records, stored objects, index and log agree? Counts, and the repair of what does not.
+
+The four sides: rows of records, documents in the index, ``record.captured`` events in the
+log, objects in the store. What is wrong with the index is repaired (it is a cache), objects
+that no row names are swept; an object that a row names and the store has lost is an alarm
+that no program can repair.
+"""
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import func, select
+
+from app.runtime import KEEPER, Runtime
+from app.sweep import named_keys, sweep_unnamed
+from audit import intake
+from audit.entries import AuditTrail
+from core import jobs
+from records import events
+from records.record import Component, Record, RecordVersion
+from search import indexer
+from search.port import IndexUnusable
+from vault.store import ORIGINALS
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The counts of one look."""
+
+    records: int
+    index_documents: int
+    """-1 where the index is being built anew."""
+    capture_events: int
+    versions: int
+    components: int
+    originals: int
+    """Objects in the store that rows name."""
+    unnamed_objects: int
+    """Objects in ``originals/`` that no row names (yet)."""
+    missing_objects: int
+    waiting_jobs: int
+    failed_jobs: int
+    intake_waiting: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything is as it should be, once no work waits."""
+        return (
+            self.records == self.index_documents == self.capture_events
+            and self.versions + self.components == self.originals
+            and self.missing_objects == 0
+        )
+
+    def to_json(self) -> dict[str, int | bool]:
+        """The counts as ``muniment reconcile --json`` prints them."""
+        return asdict(self) | {"agrees": self.agrees}
+
+
+def look(runtime: Runtime) -> Agreement:
+    """Count all sides now. While work is under way they differ by what is under way."""
+    named, _ = named_keys(runtime)
+    stored = {found.key for found in runtime.store.keys(ORIGINALS + "/")}
+    with runtime.main.read() as session:
+        records = session.scalar(select(func.count()).select_from(Record)) or 0
+        versions = session.scalar(select(func.count()).select_from(RecordVersion)) or 0
+        components = session.scalar(select(func.count()).select_from(Component)) or 0
+        counted = jobs.counts(session)
+        backlog = intake.backlog(session, at=runtime.clock.now())
+    with runtime.log_database.read() as session:
+        captured = session.scalar(
+            select(func.count()).where(AuditTrail.topic == "action", AuditTrail.key == b"record.captured")
+        )
+    try:
+        indexed = runtime.index.count()
+    except IndexUnusable:
+        indexed = -1
+    return Agreement(
+        records=records,
+        index_documents=indexed,
+        capture_events=captured or 0,
+        versions=versions,
+        components=components,
+        originals=len(named & stored),
+        unnamed_objects=len(stored - named),
+        missing_objects=len(named - stored),
+        waiting_jobs=sum(n for (_, state), n in counted.items() if state in (jobs.READY, jobs.LEASED)),
+        failed_jobs=sum(n for (_, state), n in counted.items() if state == jobs.FAILED),
+        intake_waiting=backlog.waiting,
+    )
+
+
+def repair(runtime: Runtime) -> tuple[int, int, int]:
+    """Ask for stale records to be indexed, have strays taken out, sweep unnamed objects; tells the three counts.
+
+    Indexing is done by the keeper; look again once its work is done.
+    """
+    stale, strays = indexer.drift(runtime.index, runtime.main)
+    indexer.ask_for(runtime.main, stale | strays, at=runtime.clock.now())
+    swept = sweep_unnamed(runtime)
+    missing = look(runtime).missing_objects
+    if stale or strays or swept or missing:
+        with runtime.main.write() as session:
+            event = events.DriftRepaired(
+                by=KEEPER.actor, indexed=len(stale), unindexed=len(strays), swept=swept, missing=missing
+            )
+            intake.append(session, event, at=runtime.clock.now())
+    return len(stale), len(strays), swept

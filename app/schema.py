@@ -1,0 +1,47 @@
+"""All tables and all audit events, gathered: importing this module makes every one of them known."""
+
+from importlib import import_module
+
+from sqlalchemy import MetaData
+
+from core.database import LogTable, MainTable
+
+MODULES = (
+    "accounts.departments",
+    "accounts.entities",
+    "accounts.events",
+    "accounts.grant_requests",
+    "accounts.grants",
+    "accounts.passwords",
+    "accounts.people",
+    "accounts.sessions",
+    "accounts.setup",
+    "accounts.single_operator",
+    "accounts.suspensions",
+    "accounts.throttle",
+    "accounts.tokens",
+    "audit.alias",
+    "audit.catalogues",
+    "audit.checkpoint",
+    "audit.entries",
+    "audit.intake",
+    "audit.log",
+    "audit.opening",
+    "core.jobs",
+    "core.leases",
+    "ingest.receive",
+    "records.access",
+    "records.case_file",
+    "records.derived",
+    "records.events",
+    "records.field",
+    "records.party",
+    "records.placement",
+    "records.record",
+    "vault.keyring",
+)
+for _module in MODULES:
+    import_module(_module)
+
+MAIN: MetaData = MainTable.metadata
+LOG: MetaData = LogTable.metadata

@@ -1,0 +1,167 @@
+"""Every setting there is, typed, with its default and its meaning.
+
+A setting comes from a ``MUNIMENT_…`` variable, else from ``muniment.toml`` (in the data
+folder, or the file that ``MUNIMENT_CONFIG`` names), else from its default. An unknown or
+unreadable setting stops the start: a typing mistake must not quietly mean the default.
+``docs/settings.md`` is made from this module.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from core.errors import Invalid
+
+PREFIX = "MUNIMENT_"
+_NOT_SETTINGS = frozenset({"MUNIMENT_CONFIG", "MUNIMENT_TOKEN", "MUNIMENT_CORPUS"})
+
+
+class BadSetting(Invalid):
+    """A setting cannot be used."""
+
+    code = "bad_setting"
+
+
+def _says(meaning: str) -> dict[str, str]:
+    return {"meaning": meaning}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one installation."""
+
+    data: Path = field(default=Path("data"), metadata=_says("Data folder; everything of the embedded shape lies here."))
+    host: str = field(
+        default="127.0.0.1",
+        metadata=_says("Address the web server binds to. Other than loopback needs TLS or a proxy."),
+    )
+    port: int = field(default=8470, metadata=_says("Port of the web server; 0 takes a free one."))
+    tls_certificate: Path | None = field(default=None, metadata=_says("PEM file with the certificate chain for TLS."))
+    tls_key: Path | None = field(default=None, metadata=_says("PEM file with the private key for TLS."))
+    behind_proxy: bool = field(
+        default=False, metadata=_says("A proxy in front ends TLS and sets X-Forwarded-Proto and X-Forwarded-For.")
+    )
+    public_url: str = field(default="", metadata=_says("How people reach Muniment, where that is not host and port."))
+    keys: Path | None = field(default=None, metadata=_says("Folder of the keys; default: `keys` in the data folder."))
+    origin: str = field(
+        default="",
+        metadata=_says(
+            "Origin of the audit log. Read at the very first start only; default: a random name of its own."
+        ),
+    )
+    workers: int = field(default=0, metadata=_says("Documents read at the same time; 0: one per processor core."))
+    largest_upload_bytes: int = field(default=4 * 1024**3, metadata=_says("Largest file taken in, in bytes."))
+    largest_read_bytes: int = field(
+        default=256 * 1024**2, metadata=_says("Largest file whose text is read, in bytes; a larger one is kept unread.")
+    )
+    ocr_languages: str = field(
+        default="en,de", metadata=_says("Languages of OCR models to prefer, as ISO 639-1 codes with commas.")
+    )
+    tessdata: str = field(default="", metadata=_says("More folders with OCR models, separated by colons."))
+    time_zone: str = field(default="Europe/Berlin", metadata=_says("IANA time zone of the first legal entity."))
+    log_level: str = field(default="info", metadata=_says("error, warning, info or debug."))
+
+    @property
+    def keys_folder(self) -> Path:
+        """Where the keys lie."""
+        return self.keys or self.data / "keys"
+
+    @property
+    def worker_count(self) -> int:
+        """How many documents are read at the same time."""
+        return self.workers or max(1, os.cpu_count() or 1)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the web server."""
+        return self.host in ("127.0.0.1", "::1", "localhost")
+
+    def to_environment(self) -> dict[str, str]:
+        """The same settings as variables, for child processes."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {
+            PREFIX + name.upper(): ("1" if value else "0") if isinstance(value, bool) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
+
+
+def load(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
+    """The settings in force: what is ``given`` (not ``None``), else variables, else the file, else defaults.
+
+    Raises:
+        BadSetting: an unknown name, or a value of the wrong kind; says which.
+    """
+    env = os.environ if environment is None else environment
+    known = {f.name: f for f in fields(Settings)}
+    values: dict[str, Any] = {}
+    from_variables = {
+        name.removeprefix(PREFIX).lower(): text
+        for name, text in env.items()
+        if name.startswith(PREFIX) and name not in _NOT_SETTINGS
+    }
+    chosen_data = given.get("data") or from_variables.get("data") or str(known["data"].default)
+    for name, value in _from_file(Path(env.get("MUNIMENT_CONFIG", Path(str(chosen_data)) / "muniment.toml"))).items():
+        values[name] = _read(known, name, value, "muniment.toml")
+    for name, text in from_variables.items():
+        values[name] = _read(known, name, text, PREFIX + name.upper())
+    values |= {name: value for name, value in given.items() if value is not None}
+    settings = Settings(**values)
+    _check(settings)
+    return settings
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """For the documentation: variable, kind, default, meaning of every setting."""
+    rows = []
+    for f in fields(Settings):
+        default = "" if f.default in (None, MISSING, "") else str(f.default)
+        rows.append((PREFIX + f.name.upper(), _kind(f), default, f.metadata["meaning"]))
+    return rows
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"{path.name} cannot be read: {error}") from error
+
+
+def _read(known: Mapping[str, Field[Any]], name: str, value: Any, where: str) -> Any:
+    if name not in known:
+        raise BadSetting(f"{where}: there is no setting {name}")
+    kind = _kind(known[name])
+    text = str(value).strip()
+    try:
+        if kind == "bool":
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+        if kind == "int":
+            return int(text)
+    except (KeyError, ValueError):
+        raise BadSetting(f"{where}: {name} takes {'a number' if kind == 'int' else 'true or false'}") from None
+    if kind == "path":
+        return Path(text).expanduser() if text else None
+    return text
+
+
+def _kind(f: Field[Any]) -> str:
+    types = get_args(f.type) or (f.type,)
+    return "path" if Path in types else {bool: "bool", int: "int"}.get(types[0], "text")
+
+
+def _check(settings: Settings) -> None:
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise BadSetting("tls_certificate and tls_key go together")
+    if not settings.is_loopback and settings.tls_certificate is None and not settings.behind_proxy:
+        raise BadSetting(
+            f"host {settings.host} can be reached from other machines: set tls_certificate and tls_key, or behind_proxy"
+        )
+    if not 0 <= settings.port <= 65535:
+        raise BadSetting("port is a number from 0 to 65535")
+    if settings.log_level not in ("error", "warning", "info", "debug"):
+        raise BadSetting("log_level is error, warning, info or debug")

@@ -1,0 +1,280 @@
+"""The tables of the log, and the one function that adds to them.
+
+An append locks the head row, so two processes never build on the same entry; the primary
+key refuses a second entry at a position. Triggers refuse changes to what is written: they
+deter, the tree is what detects. The trail (which entries concern what) and the nodes are
+derived from the entries and can be rebuilt from them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Table,
+    bindparam,
+    event,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from audit.leaf import MAX_ENTRY_BYTES, leaf_hash, splice
+from audit.tree import CompactRange
+from core.database import LogTable
+from core.errors import Conflict, IntegrityFailure
+
+# SQLite keeps a table in the order of its key only if the key is declared INTEGER.
+_POSITION = BigInteger().with_variant(Integer, "sqlite")
+
+
+_ROWS_AT_ONCE = 256
+
+
+class LogNotStarted(Conflict):
+    """The audit log has not been started."""
+
+    code = "audit_not_started"
+
+
+class HeadMoved(IntegrityFailure):
+    """The head of the audit log is not where its lock holder left it."""
+
+    code = "audit_head_moved"
+
+
+class AuditLeaf(LogTable):
+    """One entry, as its exact bytes."""
+
+    __tablename__ = "audit_leaves"
+    __table_args__ = (CheckConstraint(f"length(entry) <= {MAX_ENTRY_BYTES}", name="entry_length"),)
+
+    seq: Mapped[int] = mapped_column(_POSITION, primary_key=True, autoincrement=False)
+    entry: Mapped[bytes] = mapped_column(LargeBinary)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    event_id: Mapped[bytes] = mapped_column(LargeBinary(16), unique=True)
+    """The body's ``id``: an intake row moved twice is noticed by it."""
+
+
+class AuditHead(LogTable):
+    """Where the log ends; one row, locked by every append."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    size: Mapped[int]
+    range: Mapped[bytes] = mapped_column(LargeBinary)
+    """Compact range of the tree: up to 64 hashes."""
+    previous: Mapped[bytes] = mapped_column(LargeBinary(32))
+    last_append_us: Mapped[int]
+    epoch: Mapped[int]
+    """Grows when what other processes remember of the aliases is no longer true."""
+
+
+class AuditNode(LogTable):
+    """Root of a full subtree of 2^8, 2^16, … leaves, so that a proof reads few rows."""
+
+    __tablename__ = "audit_nodes"
+
+    height: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+
+
+class AuditTrail(LogTable):
+    """Which entries concern what: ``actor`` and ``second`` (alias), ``action``, ``object.<kind>`` (id or alias)."""
+
+    __tablename__ = "audit_trail"
+    __table_args__ = (
+        Index("ix_audit_trail_seq", "seq"),
+        {"sqlite_with_rowid": False},
+    )
+
+    topic: Mapped[str] = mapped_column(String(50), primary_key=True)
+    key: Mapped[bytes] = mapped_column(LargeBinary(80), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Receipt(NamedTuple):
+    """Where an event stands in the log. With a later checkpoint it proves that the entry was kept."""
+
+    seq: int
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry serialised up to its place in the chain."""
+
+    body: bytes
+    event_id: bytes
+    action: str
+    trail: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head row, read and locked."""
+
+    tree: CompactRange
+    previous: bytes
+    last_append_us: int
+    epoch: int
+
+
+_LEAVES, _HEAD, _NODES, _TRAIL = (cast(Table, row.__table__) for row in (AuditLeaf, AuditHead, AuditNode, AuditTrail))
+
+
+def trail_of(body: dict[str, Any]) -> tuple[tuple[str, bytes], ...]:
+    """What the trail notes of an entry's body: (topic, key), each once."""
+    topics = [("action", body["action"].encode())]
+    if "i" in body["actor"]:
+        topics.append(("actor", bytes.fromhex(body["actor"]["i"])))
+    if "x" in body:
+        topics.append(("second", bytes.fromhex(body["x"])))
+    topics += [(f"object.{item['k']}", bytes.fromhex(item["i"])) for item in body.get("objects", ())]
+    return tuple(dict.fromkeys(topics))
+
+
+_READ_HEAD = select(
+    _HEAD.c.size, _HEAD.c.range, _HEAD.c.previous, _HEAD.c.last_append_us, _HEAD.c.epoch
+).with_for_update()
+_MOVE_HEAD = (
+    update(_HEAD)
+    .where(_HEAD.c.size == bindparam("old_size"), _HEAD.c.previous == bindparam("old_previous"))
+    .values(
+        size=bindparam("new_size"),
+        range=bindparam("new_range"),
+        previous=bindparam("new_previous"),
+        last_append_us=bindparam("new_last"),
+    )
+)
+
+
+def lock_head(connection: Connection) -> Head | None:
+    """The head row, locked until the transaction ends; ``None`` before the log has started."""
+    row = connection.execute(_READ_HEAD).one_or_none()
+    if row is None:
+        return None
+    return Head(CompactRange.from_bytes(row.size, row.range), row.previous, row.last_append_us, row.epoch)
+
+
+def append(connection: Connection, head: Head, items: Sequence[Prepared], *, now_us: int) -> list[Receipt]:
+    """Add entries behind ``head``, which this transaction has locked. Durable once it has committed.
+
+    Raises:
+        HeadMoved: the lock was not held.
+    """
+    appended_us = max(head.last_append_us, now_us)
+    tree, previous, first = head.tree.copy(), head.previous, head.tree.size
+    leaves: list[tuple[Any, ...]] = []
+    trail: list[tuple[Any, ...]] = []
+    completed: list[tuple[Any, ...]] = []
+    receipts: list[Receipt] = []
+    for seq, item in enumerate(items, start=first):
+        entry = splice(item.body, sequence=seq, appended_us=appended_us, previous=previous)
+        previous = leaf_hash(entry)
+        tree.append(previous, completed)
+        leaves.append((seq, entry, previous, item.event_id))
+        trail += [(topic, key, seq) for topic, key in item.trail]
+        receipts.append(Receipt(seq, previous))
+    if not leaves:
+        return receipts
+    insert_rows(connection, _LEAVES, leaves)
+    insert_rows(connection, _TRAIL, trail)
+    insert_rows(connection, _NODES, completed)
+    values = {
+        "old_size": first,
+        "old_previous": head.previous,
+        "new_size": tree.size,
+        "new_range": tree.to_bytes(),
+        "new_previous": previous,
+        "new_last": appended_us,
+    }
+    moved = connection.execute(_MOVE_HEAD, values)
+    if moved.rowcount != 1:
+        raise HeadMoved("another writer moved the head inside this transaction")
+    return receipts
+
+
+def create_head(connection: Connection) -> Head:
+    """The head of an empty log; once in its life."""
+    row = {"id": 1, "size": 0, "range": b"", "previous": bytes(32), "last_append_us": 0, "epoch": 0}
+    connection.execute(insert(_HEAD), [row])
+    return Head(CompactRange(), bytes(32), 0, 0)
+
+
+def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows given in the order of the table's columns, by few statements of many rows each.
+
+    The driver lets other threads run at every statement, and ``executemany`` makes one of each
+    row: with many waiting threads that took longer than the writing.
+    """
+    for place in range(0, len(rows), _ROWS_AT_ONCE):
+        chunk = rows[place : place + _ROWS_AT_ONCE]
+        values = tuple(chain.from_iterable(chunk))
+        connection.exec_driver_sql(_insert_statement(table, len(chunk), connection.dialect.paramstyle), values)
+
+
+@lru_cache(maxsize=1024)
+def _insert_statement(table: Table, count: int, paramstyle: str) -> str:
+    row = ", ".join(["?" if paramstyle == "qmark" else "%s"] * len(table.columns))
+    names = ", ".join(column.name for column in table.columns)
+    return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([f'({row})'] * count)}"  # noqa: S608 (names only)
+
+
+_KEPT = ("audit_leaves", "audit_nodes", "audit_checkpoints", "audit_catalogues")
+
+
+def guards(table: str, dialect: str) -> list[str]:
+    """SQL that makes the database refuse to change what the log has written, for migrations too."""
+    refuse = "audit rows are never changed"
+    if table == "audit_head":
+        changes = {"delete": "", "update": "NEW.size < OLD.size OR NEW.epoch < OLD.epoch OR NEW.id <> OLD.id"}
+    elif table in _KEPT:
+        changes = {"delete": "", "update": ""}
+    else:
+        return []
+    statements = []
+    if dialect == "postgresql":
+        statements.append(
+            "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{refuse}'; END $$"
+        )
+        statements.append(
+            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION audit_refuse()"
+        )
+    for change, condition in changes.items():
+        when = f" WHEN ({condition})" if condition else ""
+        trigger = f"CREATE TRIGGER {table}_no_{change} BEFORE {change.upper()} ON {table} FOR EACH ROW{when}"
+        if dialect == "postgresql":
+            statements.append(f"{trigger} EXECUTE FUNCTION audit_refuse()")
+        else:
+            statements.append(f"{trigger} BEGIN SELECT RAISE(ABORT, '{refuse}'); END")
+    return statements
+
+
+def guard(table: Any) -> None:
+    """Create a table's guards together with it."""
+    for dialect in ("sqlite", "postgresql"):
+        for statement in guards(table.name, dialect):
+            # DDL() formats with %: the statements hold none.
+            ddl = DDL(statement)  # type: ignore[no-untyped-call]
+            event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
+
+
+for _guarded in (_LEAVES, _HEAD, _NODES):
+    guard(_guarded)

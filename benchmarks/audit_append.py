@@ -1,0 +1,228 @@
+"""How much of a bare group commit is left when events go through ``Log.record``.
+
+    python -m benchmarks.audit_append [--seconds 5]
+
+The baseline writes ready-made rows into the same tables with the ``sqlite3`` module alone:
+64 threads, one committer, one transaction for all that wait, ``synchronous=FULL``. Then 64
+threads record events through the log's own interface (ids, checks, aliases, canonical bytes,
+hashes, chain, tree, trail). Target: at least 0.6 of the baseline. Then 16 readers, each
+waiting for its event as a page view does: median wait at most 3 ms.
+"""
+
+import argparse
+import hashlib
+import os
+import sqlite3
+import statistics
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from audit.body import Detail
+from audit.check import check
+from audit.events import Actor, Event, ObjectRef
+from audit.log import Log
+from audit.note import VerifierKey
+from audit.verify import verify
+from core.clock import SystemClock
+from core.database import LogTable
+from core.identifiers import new_id
+from core.sqlite import SqliteDatabase
+
+ORIGIN = "muniment.local/benchmark"
+WRITERS, READERS = 64, 16
+Rows = list[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordRead(Event):
+    """A record was read, in a benchmark."""
+
+    action = "benchmark.record.read"
+    use = "read"
+    description = "A record was read, in a benchmark."
+    detail_keys: ClassVar[Mapping[str, Detail]] = {"purpose": Detail("code", "What for.")}
+    record: UUID
+
+    def objects(self) -> list[ObjectRef]:
+        return [ObjectRef("record", self.record, 1)]
+
+    def details(self) -> Mapping[str, Any]:
+        return {"purpose": "view"}
+
+
+def fresh(folder: Path) -> SqliteDatabase:
+    """A log database with its tables."""
+    import audit.catalogues
+    import audit.checkpoint
+    import audit.log
+    import audit.opening  # noqa: F401
+
+    database = SqliteDatabase(folder / "log.db")
+    with database.exclusive():
+        LogTable.metadata.create_all(database.engine)
+    return database
+
+
+class BareLoop:
+    """Group commit and nothing else: rows in, futures out."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._waiting = path, deque[tuple[bytes, "Future[int]"]]()
+        self._arrival, self._closing = threading.Condition(), False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def record(self, entry: bytes) -> int:
+        future: Future[int] = Future()
+        with self._arrival:
+            self._waiting.append((entry, future))
+            self._arrival.notify()
+        return future.result()
+
+    def close(self) -> None:
+        with self._arrival:
+            self._closing = True
+            self._arrival.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "wal_autocheckpoint=4000"):
+            connection.execute(f"PRAGMA {pragma}")
+        connection.execute("INSERT INTO audit_head VALUES (1, 0, x'', zeroblob(32), 0, 0)")
+        size = 0
+        while True:
+            with self._arrival:
+                while not self._waiting and not self._closing:
+                    self._arrival.wait()
+                batch = [self._waiting.popleft() for _ in range(min(512, len(self._waiting)))]
+            if not batch:
+                return
+            leaves: Rows = []
+            trail: Rows = []
+            connection.execute("BEGIN IMMEDIATE")
+            for seq, (entry, _) in enumerate(batch, start=size):
+                own = hashlib.sha256(entry).digest()
+                leaves.append((seq, entry, own, own[:16]))
+                trail += [("action", b"benchmark.record.read", seq), ("actor", own[:16], seq)]
+                trail.append(("object.record", own[16:], seq))
+            connection.executemany("INSERT INTO audit_leaves VALUES (?, ?, ?, ?)", leaves)
+            connection.executemany("INSERT INTO audit_trail VALUES (?, ?, ?)", trail)
+            size += len(batch)
+            connection.execute("UPDATE audit_head SET size = ?, previous = ?", (size, leaves[-1][2]))
+            connection.execute("COMMIT")
+            for seq, (_, future) in enumerate(batch, start=size - len(batch)):
+                future.set_result(seq)
+
+
+def drive(act: Callable[[int], object], threads: int, seconds: float) -> tuple[float, list[float]]:
+    """Let threads act one after the other's answer; acts a second, and how long each took in ms."""
+    waits: list[list[float]] = [[] for _ in range(threads)]
+    end = time.perf_counter() + seconds
+
+    def run(mine: int) -> None:
+        while (begun := time.perf_counter()) < end:
+            act(mine)
+            waits[mine].append((time.perf_counter() - begun) * 1000)
+
+    started = time.perf_counter()
+    pool = [threading.Thread(target=run, args=(number,)) for number in range(threads)]
+    for thread in pool:
+        thread.start()
+    for thread in pool:
+        thread.join()
+    every = [wait for mine in waits for wait in mine]
+    return len(every) / (time.perf_counter() - started), every
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each of the three runs")
+    parser.add_argument("--folder", type=Path, help="where to write; default: the system's temporary folder")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        bare_folder, log_folder = Path(name) / "bare", Path(name) / "log"
+        bare_folder.mkdir()
+        log_folder.mkdir()
+        rounds = [measure(bare_folder, log_folder, options.seconds / 2, number) for number in range(2)]
+        bare, ours = (statistics.mean(values) for values in zip(*rounds, strict=True))
+        say(f"bare group commit, {WRITERS} writers   {bare:8.0f} events/s")
+        say(f"Log.record, {WRITERS} writers          {ours:8.0f} events/s")
+        say(f"ratio                           {ours / bare:8.2f}  (target 0.60)")
+        read(log_folder, options.seconds)
+
+
+def measure(bare_folder: Path, log_folder: Path, seconds: float, number: int) -> tuple[float, float]:
+    """Both loops, one after the other, so that a slow minute of the machine meets both."""
+    folder = bare_folder / str(number)
+    folder.mkdir()
+    fresh(folder).close()
+    loop = BareLoop(folder / "log.db")
+    padding = b"x" * 400
+    bare, _ = drive(lambda mine: loop.record(os.urandom(16) + padding), WRITERS, seconds)
+    loop.close()
+    folder = log_folder / str(number)
+    folder.mkdir()
+    log, act = started(folder)
+    ours, _ = drive(act, WRITERS, seconds)
+    log.close()
+    log.database.close()
+    return bare, ours
+
+
+def started(folder: Path) -> tuple[Log, Callable[[int], object]]:
+    """A log and the act of one person reading one record."""
+    key = VerifierKey(ORIGIN, Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+    clock = SystemClock()
+    log = Log(fresh(folder), ORIGIN, clock)
+    log.start(ORIGIN, str(key))
+    department, entity = new_id(), new_id()
+    actors = [Actor("person", new_id(), department=department) for _ in range(WRITERS)]
+
+    def act(mine: int) -> object:
+        event = RecordRead(by=actors[mine], entity=entity, record=new_id(), request="0123456789abcdef")
+        return log.record([event], at=clock.now())
+
+    return log, act
+
+
+def read(log_folder: Path, seconds: float) -> None:
+    """Waits of 16 readers, then how fast the log they wrote is verified."""
+    folder = log_folder / "readers"
+    folder.mkdir()
+    log, act = started(folder)
+    rate, waits = drive(act, READERS, seconds)
+    log.close()
+    cuts = statistics.quantiles(waits, n=100)
+    say(f"wait of {READERS} readers                p50 {cuts[49]:.2f} ms, p95 {cuts[94]:.2f} ms, p99 {cuts[98]:.2f} ms")
+    say(f"                                {rate:8.0f} events/s  (target p50 3 ms)")
+    with log.database.read() as session:
+        rows = session.connection().exec_driver_sql("SELECT entry FROM audit_leaves ORDER BY seq")
+        entries = [entry for (entry,) in rows]
+    for what, run in (
+        ("verify, from bytes", lambda: verify(entries)),
+        ("check, the stored log", lambda: check(log.database)),
+    ):
+        begun = time.perf_counter()
+        verdict = run()
+        taken = time.perf_counter() - begun
+        say(f"{what:<31} {verdict.size / taken:8.0f} entries/s, {verdict.fault or 'no fault'}")
+    log.database.close()
+
+
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

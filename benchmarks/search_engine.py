@@ -1,0 +1,222 @@
+"""Search engine: indexing, query times with facets, and what access costs, against bare tantivy.
+
+    python benchmarks/search_engine.py [RECORDS]
+
+Records hold some 7 kB of words drawn by Zipf's law. The words are made up from syllables, or
+taken from the text files of the corpus where ``MUNIMENT_CORPUS`` names one. The baseline is the
+same machine's tantivy with one field, one shard, no access, facets or merging. Prints Markdown.
+"""
+
+import os
+import random
+import re
+import statistics
+import sys
+import tempfile
+import time
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+from typing import Final
+
+import tantivy
+
+from core.identifiers import new_id, new_record_number
+from search.embedded import EmbeddedIndex
+from search.port import FACETS, IndexDocument, SearchRequest
+from search.query import parse
+from search.reader import EmbeddedReader
+from search.snippets import best_snippet
+
+VOCABULARY: Final = 60_000
+WORDS_A_RECORD: Final = 1_050
+BATCH: Final = 500
+ROUNDS: Final = 12
+ACCESS_SETS: Final = 1_000
+CLASSES: Final = ("invoice", "contract", "letter", "application", "payslip", "minutes", "statement", "policy")
+LANGUAGES: Final = ("de", "en", "fr", "ro", "es")
+
+
+class Words:
+    """Draws words by Zipf's law, the same ones each time."""
+
+    def __init__(self) -> None:
+        self.random = random.Random(7)  # noqa: S311 - measured text, nothing secret
+        self.list = list(_corpus_words() or self._made_up())
+        self._weights = list(accumulate(1 / (rank + 2) for rank in range(len(self.list))))
+
+    def _made_up(self) -> Iterator[str]:
+        syllables = [a + b for a in "bcdfghklmnprstvwz" for b in ("a", "e", "i", "o", "u", "ä", "en", "er", "é", "ung")]
+        seen: set[str] = set()
+        while len(seen) < VOCABULARY:
+            word = "".join(self.random.choices(syllables, k=self.random.choice((1, 2, 2, 3, 3, 4))))
+            if word not in seen:
+                seen.add(word)
+                yield word
+
+    def draw(self, count: int) -> list[str]:
+        top, pick = self._weights[-1], self.random.random
+        return [self.list[bisect(self._weights, pick() * top)] for _ in range(count)]
+
+
+def _corpus_words() -> list[str]:
+    folder = os.environ.get("MUNIMENT_CORPUS")
+    if not folder:
+        return []
+    counts: dict[str, int] = {}
+    for path in sorted(Path(folder).rglob("*")):
+        if path.suffix in (".txt", ".md", ".csv", ".eml", ".xml", ".html") and path.stat().st_size < 2_000_000:
+            for word in re.findall(r"[^\W\d_]{2,20}", path.read_text("utf-8", "replace")):
+                counts[word] = counts.get(word, 0) + 1
+    return sorted(counts, key=lambda word: -counts[word])[:VOCABULARY]
+
+
+def documents(words: Words, count: int) -> Iterator[IndexDocument]:
+    pick = words.random
+    parties = [" ".join(words.draw(2)).title() + " GmbH" for _ in range(800)]
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    for number in range(count):
+        name = pick.choice(CLASSES)
+        yield IndexDocument(
+            record_id=new_id(),
+            record_number=new_record_number(),
+            access_set=number % ACCESS_SETS,
+            entity="0" * 32,
+            record_class=f"{name}.common",
+            classes=(name,),
+            received_at=start + timedelta(minutes=number),
+            state="filed",
+            media_kind=pick.choice(("pdf", "docx", "eml")),
+            revision=1,
+            body=" ".join(words.draw(WORDS_A_RECORD)),
+            title=" ".join(words.draw(5)),
+            parties=tuple(pick.sample(parties, 2)),
+            number=f"R-{number:06}",
+            case_file=f"PF-{number % 500:03}",
+            department=f"Department {number % 12}",
+            language=pick.choice(LANGUAGES),
+            document_date=date(2015, 1, 1) + timedelta(days=pick.randrange(4_000)),
+            total_minor=pick.randrange(10**7),
+            currency="EUR",
+        )
+
+
+def queries(words: Words) -> list[str]:
+    common, middling, rare = words.list[20:40], words.list[800:820], words.list[9_000:9_020]
+    return [
+        *(f"{word}" for word in common[:3] + middling[:3] + rare[:3]),
+        *(f"{one} {other}" for one, other in zip(common[3:6], middling[3:6], strict=True)),
+        f'"{common[7]} {common[8]}"',
+        f"{middling[7]} OR {rare[7]} OR {rare[8]}",
+        f"{common[9]} -{common[10]}",
+        f"{middling[9][:4]}*",
+        f"{common[11]} class:invoice date:2020..2022",
+        f"{middling[11]} total:>50000 -language:de",
+        "party:gmbh date:2021",
+        "",
+    ]
+
+
+def times(task: Callable[[], object]) -> list[float]:
+    found = []
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        task()
+        found.append((time.perf_counter() - started) * 1_000)
+    return found
+
+
+def show(name: str, taken: list[float]) -> tuple[float, float]:
+    p50, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[18]
+    sys.stdout.write(f"| {name} | {p50:.1f} | {p95:.1f} |\n")
+    return p50, p95
+
+
+def bare_index(folder: Path, bodies: list[str]) -> tuple[tantivy.Index, float]:
+    folder.mkdir()
+    index = tantivy.Index(tantivy.SchemaBuilder().add_text_field("body").build(), path=str(folder))
+    started = time.perf_counter()
+    writer = index.writer(64_000_000, 1)
+    for body in bodies:
+        document = tantivy.Document()
+        document.add_text("body", body)
+        writer.add_document(document)
+    writer.commit()
+    rate = len(bodies) / (time.perf_counter() - started)
+    writer.wait_merging_threads()
+    index.reload()
+    return index, rate
+
+
+def main(count: int) -> None:
+    words = Words()
+    with tempfile.TemporaryDirectory() as place:
+        bare_bodies: list[str] = []
+        spent = 0.0
+        with EmbeddedIndex(Path(place) / "index") as index:
+            batch: list[IndexDocument] = []
+            for document in documents(words, count):
+                batch.append(document)
+                if len(bare_bodies) < 20_000:
+                    bare_bodies.append(document.body)
+                if len(batch) == BATCH:
+                    started = time.perf_counter()
+                    index.put(batch)
+                    index.commit()
+                    spent += time.perf_counter() - started
+                    batch.clear()
+        size = sum(path.stat().st_size for path in Path(place).rglob("*") if path.is_file())
+        bare, bare_rate = bare_index(Path(place) / "bare", bare_bodies)
+        average = statistics.mean(len(body) for body in bare_bodies) / 1_000
+        rate = count / spent
+        sys.stdout.write(
+            f"{count} records of {average:.1f} kB, index {size / 1e6:.0f} MB\n\n"
+            f"Indexing, a commit every {BATCH}: {rate:.0f} records/s; "
+            f"bare tantivy, one field, one commit: {bare_rate:.0f}; ratio {rate / bare_rate:.2f}\n\n"
+            "| queries | p50 ms | p95 ms |\n|---|---|---|\n"
+        )
+        mix = [parse(text).tree for text in queries(words)]
+        with EmbeddedReader(Path(place) / "index") as reader:
+            measured = {}
+            for name, access, facets in (
+                ("all, without facets", None, ()),
+                ("all, with facets", None, FACETS),
+                ("1 % access, with facets", list(range(ACCESS_SETS // 100)), FACETS),
+                ("all by 1,000 access sets, with facets", list(range(ACCESS_SETS)), FACETS),
+            ):
+                reader.search(SearchRequest(access_sets=access, facets=facets))
+                taken = [
+                    each
+                    for node in mix
+                    for each in times(
+                        lambda node=node, access=access, facets=facets: reader.search(  # type: ignore[misc]
+                            SearchRequest(node, access_sets=access, facets=facets)
+                        )
+                    )
+                ]
+                measured[name] = show(name, taken)
+            show("newest first, page of 25", times(lambda: reader.search(SearchRequest(access_sets=None))))
+            prefixes = [word[:3] for word in words.list[100:110]]
+            show("suggest", [each for prefix in prefixes for each in times(lambda p=prefix: reader.suggest(p, None))])  # type: ignore[misc]
+        show(
+            "25 snippets of 7 kB",
+            times(lambda: [best_snippet(body, mix[9], "de") for body in bare_bodies[:25]]),
+        )
+        searcher = bare.searcher()
+        terms = [Words.__name__.lower(), *words.list[20:24], *words.list[800:804]]
+        bare_taken = [
+            each
+            for term in terms
+            for each in times(
+                lambda term=term: searcher.search(tantivy.Query.term_query(bare.schema, "body", term.lower()), 25)  # type: ignore[misc]
+            )
+        ]
+        show(f"bare tantivy: one term, {len(bare_bodies)} records", bare_taken)
+        restricted, seeing = measured["1 % access, with facets"], measured["all, with facets"]
+        sys.stdout.write(f"\n1 % access against all, p95: {restricted[1] / seeing[1]:.2f} (may be 1.3)\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)

@@ -1,0 +1,127 @@
+"""Sealing, storing and reading, each beside its bare baseline from the same run.
+
+``python -m benchmarks.vault [--megabytes 1024] [--folder DIR]``. The ratio is the figure; MB are 10^6 bytes.
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from vault import envelope, reader, sealed, writer
+from vault.data_key import DataKey
+from vault.directory import DirectoryStore
+from vault.store import new_original_key
+
+KEY = DataKey(UUID(int=1), os.urandom(32))
+CONTEXT = envelope.context(UUID(int=2), UUID(int=3), "original")
+PIECE = os.urandom(256 * 1024)
+
+
+def rate(work: Callable[[], object], size_bytes: int, *, rounds: int = 3) -> float:
+    """The best of some rounds, in MB a second."""
+    best = 0.0
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        best = max(best, size_bytes / (time.perf_counter() - start) / 1e6)
+    return best
+
+
+def report(name: str, ours: float, baseline_name: str, baseline: float, target: float | None = None) -> None:
+    wanted = "" if target is None else f"  (target {target}, {'met' if ours / baseline >= target else 'MISSED'})"
+    sys.stdout.write(
+        f"{name}: {ours:.0f} MB/s; {baseline_name}: {baseline:.0f} MB/s; ratio {ours / baseline:.2f}{wanted}\n"
+    )
+
+
+def bare_aes(count: int) -> None:
+    cipher, number = AESGCM(KEY.secret), 0
+    for _ in range(count):
+        for start in range(0, len(PIECE), envelope.CHUNK_BYTES):
+            cipher.encrypt(number.to_bytes(12, "big"), PIECE[start : start + envelope.CHUNK_BYTES], None)
+            number += 1
+
+
+def bare_write(folder: Path, count: int) -> None:
+    path = folder / "bare"
+    with path.open("wb", buffering=0) as file:
+        for _ in range(count):
+            file.write(PIECE)
+        os.fsync(file.fileno())
+    path.unlink()
+
+
+def seal_and_hash(count: int) -> None:
+    plain, cipher = hashlib.sha256(), hashlib.sha256()
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(count):
+            plain.update(PIECE)
+            yield PIECE
+
+    for piece in envelope.seal(KEY.secret, CONTEXT, pieces()):
+        cipher.update(piece)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=512)
+    parser.add_argument("--folder", type=Path, default=None, help="where to write; a temporary folder by default")
+    arguments = parser.parse_args()
+    count = arguments.megabytes * 1_000_000 // len(PIECE)
+    size = count * len(PIECE)
+
+    bare = rate(lambda: bare_aes(count), size)
+    sealing = rate(lambda: [None for _ in envelope.seal(KEY.secret, CONTEXT, (PIECE for _ in range(count)))], size)
+    report("sealing", sealing, "bare AES-256-GCM over 16 KiB chunks", bare, 0.8)
+
+    memory = rate(lambda: seal_and_hash(count), size)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        store = DirectoryStore(Path(folder) / "objects")
+
+        def store_one() -> None:
+            made = writer.seal_into(store, new_original_key(), KEY, CONTEXT, (PIECE for _ in range(count)))
+            store.delete(made.key, made.stored.version)
+
+        writing = rate(lambda: bare_write(Path(folder), count), size)
+        storing = rate(store_one, size)
+        sys.stdout.write(
+            f"in memory, sealing and hashing: {memory:.0f} MB/s; writing and syncing: {writing:.0f} MB/s\n"
+        )
+        slower, name = min((memory, "sealing and hashing in memory"), (writing, "writing and syncing"))
+        report("sealing into the store", storing, name, slower, 0.6)
+
+        made = writer.seal_into(store, new_original_key(), KEY, CONTEXT, (PIECE for _ in range(count)))
+        path = Path(folder) / "objects" / made.key
+
+        def bare_read() -> None:
+            with path.open("rb", buffering=0) as file:
+                while file.read(len(PIECE)):
+                    pass
+
+        reading = rate(lambda: [None for _ in reader.read(store, made.ref, KEY, CONTEXT)], size)
+        report("reading and opening", reading, "bare reading", rate(bare_read, size))
+        ranged = rate(lambda: [None for _ in reader.read_range(store, made.ref, KEY, CONTEXT, 0, size)], size)
+        report("reading as a range", ranged, "reading and opening", reading)
+
+    texts, subject = 2000, UUID(int=4)
+    start = time.perf_counter()
+    values = [sealed.seal_text(KEY, subject, subject, "title", "Lease agreement, second floor") for _ in range(texts)]
+    middle = time.perf_counter()
+    for value in values:
+        sealed.open_text(KEY, subject, subject, "title", value)
+    end = time.perf_counter()
+    seal_us, open_us = (middle - start) / texts * 1e6, (end - middle) / texts * 1e6
+    sys.stdout.write(f"small values: sealed in {seal_us:.1f} us, opened in {open_us:.1f} us\n")
+
+
+if __name__ == "__main__":
+    main()

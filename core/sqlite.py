@@ -1,0 +1,183 @@
+"""The embedded database: one SQLite file, one writer at a time, many readers.
+
+A writer takes an exclusive ``flock`` on ``<file>.lock`` before BEGIN IMMEDIATE. Waiting
+there is a queue in the kernel; SQLite's own busy handler sleeps and polls, and with four
+contending writers its slowest hundredth waited eighty times as long. The lock goes with
+the process, so a killed writer never leaves it behind.
+"""
+
+import errno
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
+
+from core.database import NestedWrite, ReadSession, WriteSession
+from core.errors import IntegrityFailure, Unavailable
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    # NORMAL may lose an acknowledged commit when the power goes.
+    "PRAGMA synchronous=FULL",
+    # Deleted rows are overwritten: an erased value must not linger in free pages.
+    "PRAGMA secure_delete=ON",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA busy_timeout=10000",
+    "PRAGMA wal_autocheckpoint=4000",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-16000",
+)
+
+
+class Damaged(IntegrityFailure):
+    """The database file is damaged."""
+
+    code = "database_damaged"
+
+
+class DiskTrouble(Unavailable):
+    """The disk is full or cannot be written; nothing was changed."""
+
+    code = "disk_unwritable"
+
+
+class SqliteDatabase:
+    """A SQLite file as a ``Database`` (see the port for its promises)."""
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.after_commit: Callable[[Collection[str]], None] = lambda queues: None
+        self._writers = _engine(path, "BEGIN IMMEDIATE", query_only=read_only)
+        self._readers = _engine(path, "BEGIN", query_only=True)
+        self._lock = _WriterLock(path.with_name(path.name + ".lock"))
+        self._watcher: Connection | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The writing engine, for migrations; hold ``exclusive()`` while using it."""
+        return self._writers
+
+    @contextmanager
+    def read(self) -> Iterator[ReadSession]:
+        with _plain_errors(), ReadSession(self._readers, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[WriteSession]:
+        with _plain_errors(), self.exclusive(), WriteSession(self._writers, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+            woken = frozenset(session.wake)
+        if woken:
+            self.after_commit(woken)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Be the one writer of the file, across threads and processes."""
+        self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def change_count(self) -> int:
+        """A number that differs after any other connection has committed; cheap enough to poll.
+
+        For the one thread that polls it.
+        """
+        if self._watcher is None:
+            # The number is per connection, so it has one of its own.
+            self._watcher = self._readers.connect()
+        version = int(self._watcher.exec_driver_sql("PRAGMA data_version").scalar_one())
+        self._watcher.rollback()
+        return version
+
+    def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+        self._writers.dispose()
+        self._readers.dispose()
+        self._lock.close()
+
+
+class _WriterLock:
+    """``flock`` between processes, a mutex between the threads of this one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._mutex = threading.Lock()
+        self._owner: int | None = None
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        if self._owner == threading.get_ident():
+            raise NestedWrite(f"a write session on {self._path.name} is open in this thread")
+        self._mutex.acquire()
+        try:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            self._mutex.release()
+            raise DiskTrouble("check free space and that the data folder can be written") from error
+        except BaseException:
+            self._mutex.release()
+            raise
+        self._owner = threading.get_ident()
+
+    def release(self) -> None:
+        self._owner = None
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._mutex.release()
+
+    def close(self) -> None:
+        with self._mutex:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+
+def _engine(path: Path, begin: str, *, query_only: bool) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", pool_size=8, max_overflow=32, connect_args={"timeout": 10})
+
+    def prepare(connection: sqlite3.Connection, _: Any) -> None:
+        # The driver must not begin transactions by itself: BEGIN is ours, below.
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if query_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn the driver's words for a full or read-only disk into ours."""
+    try:
+        yield
+    except DatabaseError as error:
+        name = getattr(error.orig, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
+            raise DiskTrouble("check free space and that the data folder can be written") from error
+        if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+            raise Damaged("restore the data folder from its last backup") from error
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise DiskTrouble("check free space and that the data folder can be written") from error
+        raise

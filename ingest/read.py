@@ -1,0 +1,262 @@
+"""Read a version: inspect, extract, understand, keep what was read, place the record, have it indexed.
+
+One job a version. The order of writes: derived data, components and parts are durable in
+the object store first; attachments and archive members become records in batches (known
+again by their content, so that a repeated run makes none twice); one last transaction enters
+what was understood, names the objects and marks the job as done. Killed anywhere, the job
+runs again and ends in the same state.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+
+from accounts.entities import LegalEntity
+from accounts.principal import Principal, system
+from audit.intake import append
+from core import jobs
+from core.database import ReadSession, WriteSession
+from core.errors import Conflict, IntegrityFailure
+from core.identifiers import new_id
+from core.jobs import Claim
+from ingest.extraction import Extraction, Part, Trouble
+from ingest.extractor import Extractor
+from ingest.receive import Receiver
+from ingest.understand import Understood, understand
+from records import derived, events, names, pages, party, placement, record
+from records.content import Content
+from records.field import replace_fields
+from records.record import Intake, Record, RecordVersion, SealedFile
+from vault.data_key import DataKey
+from vault.envelope import context
+from vault.store import Stored, derived_key, new_original_key
+from vault.writer import seal_into
+
+log = logging.getLogger("muniment.ingest")
+
+PARTS_AT_ONCE = 20
+MOST_NESTED = 4
+"""Records within records: a mail in an archive in a mail in an archive."""
+READER: Principal = system("pipeline")
+
+
+class LostLease(Conflict):
+    """Somebody else has taken this job over."""
+
+    code = "lost_lease"
+
+
+@dataclass(frozen=True, slots=True)
+class _SealedPart:
+    id: UUID
+    part: Part
+    object_key: str
+    stored: Stored
+
+
+def read_version(content: Content, receiver: Receiver, extractor: Extractor, claim: Claim, holder: str) -> None:
+    """Read the version that a job names. Does nothing where a newer version has come meanwhile.
+
+    Raises:
+        LostLease: another worker has the job; nothing of this run counts.
+        Unavailable: the store, the log or the child cannot be reached; run it again later.
+    """
+    record_id, version_id = UUID(claim.arguments["record"]), UUID(claim.arguments["version"])
+    basis = f"job:{claim.name}"
+    with content.main.read() as session:
+        row = session.get(Record, record_id)
+        version = session.get(RecordVersion, version_id)
+        if row is None or version is None or row.current_version != version_id:
+            version = None
+        else:
+            key = content.keys.get(session, version_id)
+            entity = session.get_one(LegalEntity, row.entity)
+            depth = _depth(session, row)
+    if row is None or version is None:
+        _finish(content, claim, holder)
+        return
+    try:
+        opened = content.open_original(record_id, by=READER, purpose="work", version=version.ordinal, basis=basis)
+        extraction = extractor.extract(opened.chunks, name=opened.name)
+        name = opened.name
+    except IntegrityFailure as error:
+        log.error("an original is damaged", extra={"id": str(record_id), "code": error.code})
+        extraction = Extraction("application/octet-stream", trouble=Trouble("damaged", "The stored object is damaged."))
+        name = ""
+    if depth >= MOST_NESTED and extraction.parts and extraction.trouble is None:
+        extraction = _without_parts(extraction)
+    understood = understand(extraction, name=name, own_names=(entity.name,))
+    page_object = _seal_pages(content, row.id, version_id, key, extraction)
+    components = [
+        _seal_component(content, row.id, version_id, key, part) for part in extraction.parts if part.kind == "component"
+    ]
+    _capture_parts(content, receiver, row, [part for part in extraction.parts if part.kind != "component"])
+    replaced = _enter(content, claim, holder, key, understood, page_object, components)
+    for object_key, object_version in replaced:
+        content.store.delete(object_key, object_version)
+
+
+def ask_again(session: WriteSession, record_id: UUID, *, by: Principal, at: datetime) -> Record:
+    """Have a record read once more, before others: for whoever looks at what needs attention.
+
+    Raises:
+        NotFound: no such record for ``by``.
+        Forbidden: ``by`` may not review there.
+    """
+    row = record.get_visible(session, record_id, by, at)
+    by.require("record.review", entity=row.entity, department=row.department)
+    record.touch(row, record.RECEIVED, at)
+    append(session, events.ReadingAsked(by=by.actor, entity=row.entity, record=row.id), at=at)
+    record.ask_to_read(session, row, at, priority=0)
+    record.ask_to_index(session, row.id, at)
+    return row
+
+
+def _enter(
+    content: Content,
+    claim: Claim,
+    holder: str,
+    key: DataKey,
+    understood: Understood,
+    page_object: tuple[str, Stored],
+    components: Sequence[_SealedPart],
+) -> list[tuple[str, str]]:
+    """The last transaction; tells the objects that are named no more."""
+    now = content.clock.now()
+    replaced: list[tuple[str, str]] = []
+    with content.main.write() as session:
+        if not jobs.finish(session, claim.id, holder=holder, at=now):
+            raise LostLease
+        row = session.get_one(Record, UUID(claim.arguments["record"]))
+        version = session.get_one(RecordVersion, UUID(claim.arguments["version"]))
+        if row.current_version != version.id:
+            return [(page_object[0], page_object[1].version)]
+        placement.settle_reading(session, row, version, understood.reading, key=key, by=READER, at=now)
+        replace_fields(session, version, understood.fields, key=key, at=now)
+        party.unlink_all(session, row.id)
+        for name, role in understood.parties:
+            party.link(session, row.id, row.entity, name, role, at=now, keys=content.keys)
+        if (old := derived.name(session, version, derived.PAGES, *page_object, at=now)) is not None:
+            replaced.append(old)
+            replaced += _forget_images(session, version)
+        known = {(c.role, c.sha256) for c in record.components_of(session, row.id)}
+        has_components = any(c.version == version.id for c in record.components_of(session, row.id))
+        for sealed in components:
+            if has_components:
+                # Read before: the components of this version are the same bytes, sealed anew.
+                replaced.append((sealed.object_key, sealed.stored.version))
+            elif (sealed.part.role, sealed.stored.sha256) not in known:
+                record.add_component(
+                    session,
+                    row,
+                    version,
+                    component_id=sealed.id,
+                    object_key=sealed.object_key,
+                    stored=sealed.stored,
+                    role=sealed.part.role,
+                    name=names.clean_file_name(sealed.part.name),
+                    media_type=sealed.part.media_type,
+                    key=key,
+                    by=READER,
+                    at=now,
+                )
+    return replaced
+
+
+def _forget_images(session: WriteSession, version: RecordVersion) -> list[tuple[str, str]]:
+    """Drop page images made from an earlier reading: they are made again when somebody looks."""
+    gone = []
+    for made in session.scalars(select(derived.DerivedObject).where(derived.DerivedObject.version == version.id)):
+        if made.part != derived.PAGES:
+            gone.append((made.object_key, made.object_version))
+            session.delete(made)
+    return gone
+
+
+def _seal_pages(
+    content: Content, record_id: UUID, version_id: UUID, key: DataKey, extraction: Extraction
+) -> tuple[str, Stored]:
+    read = [
+        pages.ReadPage(
+            page.number,
+            page.text,
+            tuple((w.text, w.left, w.top, w.right, w.bottom) for w in page.words),
+            page.width,
+            page.height,
+            page.source,
+            page.ocr_language,
+        )
+        for page in extraction.pages
+    ]
+    object_key = derived_key(version_id, derived.PAGES)
+    bound = context(record_id, version_id, derived.PAGES)
+    return object_key, seal_into(content.store, object_key, key, bound, pages.encode(read)).stored
+
+
+def _seal_component(content: Content, record_id: UUID, version_id: UUID, key: DataKey, part: Part) -> _SealedPart:
+    part_id, object_key = new_id(), new_original_key()
+    bound = context(record_id, version_id, f"component/{part_id.hex}")
+    return _SealedPart(part_id, part, object_key, seal_into(content.store, object_key, key, bound, [part.data]).stored)
+
+
+def _capture_parts(content: Content, receiver: Receiver, parent: Record, parts: Sequence[Part]) -> None:
+    """Make records of attachments and members that are not records yet."""
+    if not parts:
+        return
+    channel = "mail" if parts[0].kind == "attachment" else "archive"
+    with content.main.read() as session:
+        children = select(RecordVersion.fingerprint).join(Record, RecordVersion.record == Record.id)
+        known = Counter(session.scalars(children.where(Record.parent == parent.id, RecordVersion.ordinal == 1)))
+    for start in range(0, len(parts), PARTS_AT_ONCE):
+        sealed: list[tuple[SealedFile, str]] = []
+        for part in parts[start : start + PARTS_AT_ONCE]:
+            file = receiver.seal([part.data], record=new_id(), entity=parent.entity)
+            if known[file.fingerprint] > 0:
+                known[file.fingerprint] -= 1
+                content.store.delete(file.object_key, file.stored.version)
+            else:
+                sealed.append((file, names.clean_file_name(part.name)))
+        now = content.clock.now()
+        with content.main.write() as session:
+            for file, name in sealed:
+                intake = Intake(
+                    entity=parent.entity,
+                    department=parent.department,
+                    name=name,
+                    title=names.title_from_name(name),
+                    channel=channel,
+                    case_file=parent.case_file,
+                    section=parent.section,
+                    parent=parent.id,
+                    uploader=parent.captured_by,
+                )
+                child = record.capture(session, file, intake, by=READER, at=now, keys=content.keys)
+                placement.begin(session, child, at=now)
+
+
+def _depth(session: ReadSession, row: Record) -> int:
+    depth, parent = 0, row.parent
+    while parent is not None and depth <= MOST_NESTED:
+        depth, parent = depth + 1, session.get_one(Record, parent).parent
+    return depth
+
+
+def _without_parts(extraction: Extraction) -> Extraction:
+    return Extraction(
+        extraction.media_type,
+        extraction.pages,
+        (),
+        extraction.title,
+        extraction.facts,
+        Trouble("too_deep", f"More than {MOST_NESTED} containers lie inside one another."),
+    )
+
+
+def _finish(content: Content, claim: Claim, holder: str) -> None:
+    with content.main.write() as session:
+        jobs.finish(session, claim.id, holder=holder, at=content.clock.now())

@@ -1,0 +1,216 @@
+"""Who may read what: one definition, for SQL and for the search index.
+
+Every record carries one ``access_set``: a row that says all that reading depends on
+(entity, department, class, sensitivity, case file and section, and whether a person has
+confirmed them). The sets a principal may read are computed in SQL from their grants of
+this moment. Lists filter by that subquery; the index filters by the same ids. So a list,
+a search, a count and a suggestion cannot disagree.
+
+The rule, within one entity:
+
+1. A record that nobody confirmed is read by whoever uploaded it, and by those of the
+   department it came in through who also read its class. A machine's choice never
+   opens anything (a record without a class has no class readers).
+2. A record in a case file with an access list is read by the people on that list; a
+   sealed section by those listed for that section. Class and department do not matter.
+3. Otherwise it is read by the readers of its class; and, where its class is of normal
+   sensitivity, by the people of its department.
+4. Nobody reads the case file about themselves in this way: the right of access
+   (GDPR Art. 15) has its own.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, Select, String, and_, false, or_, select, true
+from sqlalchemy.orm import Mapped, mapped_column
+
+from accounts.departments import Department
+from accounts.principal import Principal
+from core.canonical import canonical
+from core.database import MainTable, ReadSession, WriteSession
+from records import file_plan
+from records.case_file import CaseFile, CaseFileAccess
+from records.file_plan import RecordClass
+
+
+class AccessSet(MainTable):
+    """All that reading a record depends on. Rows are added, never changed."""
+
+    __tablename__ = "access_sets"
+
+    # SQLite numbers only a column of exactly this type by itself.
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    entity: Mapped[UUID] = mapped_column(index=True)
+    department: Mapped[UUID | None]
+    record_class: Mapped[str | None] = mapped_column(String(60))
+    case_file: Mapped[UUID | None] = mapped_column(index=True)
+    section: Mapped[str | None] = mapped_column(String(40))
+    confirmed: Mapped[bool]
+    uploader: Mapped[UUID | None]
+    """Who captured it, while nobody has confirmed class and file; else empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an access set is made of."""
+
+    entity: UUID
+    department: UUID | None
+    record_class: str | None
+    case_file: UUID | None
+    section: str | None
+    confirmed: bool
+    uploader: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What reading within one entity depends on, on the principal's side."""
+
+    person: UUID | None
+    departments: frozenset[UUID]
+    everywhere: bool
+    """Reads for the whole entity, not only for some departments."""
+    classes: frozenset[str]
+    """Codes this reader reads by the kinds of their departments."""
+
+
+def access_set_for(session: WriteSession, terms: Terms) -> int:
+    """The id of the set with these terms, made where there is none yet."""
+    uploader = None if terms.confirmed else terms.uploader
+    parts = {
+        "entity": terms.entity.hex,
+        "department": terms.department.hex if terms.department else None,
+        "class": terms.record_class,
+        "case_file": terms.case_file.hex if terms.case_file else None,
+        "section": terms.section,
+        "confirmed": terms.confirmed,
+        "uploader": uploader.hex if uploader else None,
+    }
+    digest = hashlib.sha256(canonical(parts)).digest()
+    found = session.scalar(select(AccessSet.id).where(AccessSet.digest == digest))
+    if found is not None:
+        return found
+    row = AccessSet(
+        digest=digest,
+        entity=terms.entity,
+        department=terms.department,
+        record_class=terms.record_class,
+        case_file=terms.case_file,
+        section=terms.section,
+        confirmed=terms.confirmed,
+        uploader=uploader,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def readers_of(session: ReadSession, by: Principal, permission: str = "record.read") -> dict[UUID, Reader]:
+    """For each entity in which ``by`` has the permission: what their reading depends on."""
+    everywhere = by.entities_for(permission)
+    by_name = by.departments_for(permission)
+    rows = session.execute(
+        select(Department.id, Department.entity, Department.kind).where(
+            or_(Department.entity.in_(everywhere), Department.id.in_(by_name))
+        )
+    ).all()
+    readers = {}
+    for entity in everywhere | {row.entity for row in rows}:
+        held = frozenset(row.id for row in rows if row.entity == entity and row.id in by_name)
+        whole = entity in everywhere
+        kinds = frozenset(row.kind for row in rows if row.entity == entity and (whole or row.id in held))
+        classes = classes_read(kinds, named=by.is_named_clerk(entity))
+        readers[entity] = Reader(by.id, held, whole, classes)
+    return readers
+
+
+def classes_read(kinds: frozenset[str], *, named: bool) -> frozenset[str]:
+    """Codes of the classes that people in departments of these kinds read by default."""
+    return frozenset(c.code for c in file_plan.load() if _reads(c, kinds, named))
+
+
+def readable_sets(session: ReadSession, by: Principal, at: datetime) -> Select[int]:
+    """The ids of the access sets whose records ``by`` may read at this instant, as a subquery."""
+    conditions = [_condition(entity, reader, at) for entity, reader in readers_of(session, by).items()]
+    return select(AccessSet.id).where(or_(false(), *conditions))
+
+
+def readable_set_ids(session: ReadSession, by: Principal, at: datetime) -> list[int]:
+    """The same ids as a list, for the index."""
+    return list(session.scalars(readable_sets(session, by, at)))
+
+
+def may_read(terms: Terms, reader: Reader, *, listed: bool, has_list: bool, about_reader: bool) -> bool:
+    """The rule in words of the module's docstring, on values: what the SQL is tested against.
+
+    ``has_list``: the case file (or its sealed section) has an access list; ``listed``: the
+    reader is on it; ``about_reader``: the case file is about the reader.
+    """
+    if about_reader:
+        return False
+    of_department = reader.everywhere or terms.department in reader.departments
+    reads_class = terms.record_class in reader.classes
+    if not terms.confirmed:
+        is_uploader = terms.uploader is not None and terms.uploader == reader.person
+        return is_uploader or (of_department and reads_class and terms.department is not None)
+    if has_list:
+        return listed
+    return reads_class or (of_department and _is_normal(terms.record_class))
+
+
+def _condition(entity: UUID, reader: Reader, at: datetime) -> ColumnElement[bool]:
+    of_department: ColumnElement[bool] = true() if reader.everywhere else AccessSet.department.in_(reader.departments)
+    reads_class = AccessSet.record_class.in_(reader.classes)
+    normal = AccessSet.record_class.in_([c.code for c in file_plan.load() if c.sensitivity == "normal"])
+    about_reader = AccessSet.case_file.in_(
+        select(CaseFile.id).where(CaseFile.about_person == reader.person, CaseFile.about_person.is_not(None))
+    )
+    has_list = or_(
+        AccessSet.case_file.in_(select(CaseFile.id).where(CaseFile.listed_only)),
+        and_(AccessSet.case_file.is_not(None), AccessSet.section.is_not(None)),
+    )
+    listed = (
+        select(CaseFileAccess.id)
+        .where(
+            CaseFileAccess.case_file == AccessSet.case_file,
+            CaseFileAccess.person == reader.person,
+            or_(
+                CaseFileAccess.section == AccessSet.section,
+                and_(CaseFileAccess.section.is_(None), AccessSet.section.is_(None)),
+            ),
+            CaseFileAccess.valid_from <= at,
+            or_(CaseFileAccess.valid_to.is_(None), CaseFileAccess.valid_to > at),
+        )
+        .exists()
+    )
+    unconfirmed = and_(
+        AccessSet.confirmed.is_(False),
+        or_(
+            and_(AccessSet.uploader.is_not(None), AccessSet.uploader == reader.person),
+            and_(AccessSet.department.is_not(None), of_department, reads_class),
+        ),
+    )
+    confirmed = and_(
+        AccessSet.confirmed.is_(True),
+        or_(
+            and_(has_list, listed),
+            and_(~has_list, or_(reads_class, and_(of_department, normal))),
+        ),
+    )
+    not_about_reader = or_(AccessSet.case_file.is_(None), ~about_reader)
+    return and_(AccessSet.entity == entity, not_about_reader, or_(unconfirmed, confirmed))
+
+
+def _reads(record_class: RecordClass, kinds: frozenset[str], named: bool) -> bool:
+    if "everyone" in record_class.readers:
+        return True
+    return bool(record_class.readers & kinds) and (named or not record_class.named_readers)
+
+
+def _is_normal(code: str | None) -> bool:
+    return code is not None and file_plan.load().get(code).sensitivity == "normal"

@@ -1,0 +1,398 @@
+"""The one door: every byte of a record's plaintext leaves through here.
+
+``open_*`` and ``reveal`` check that the principal may see the record, then wait until the
+audit event is durable, and only then decrypt. If the log cannot take the event, nothing is
+let out (``LogUnavailable``). Nothing else in Muniment imports the vault's reader; the worker
+comes through here too, as a system actor with its job as the basis.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from sqlalchemy import select
+
+from accounts.principal import Principal
+from audit.entries import Receipt
+from audit.log import Log
+from core.clock import Clock
+from core.database import Database, ReadSession
+from core.errors import IntegrityFailure, NotFound
+from records import derived, events, pages, party, record
+from records.field import FieldValue, fields_of
+from records.placement import reasons_of
+from records.record import Component, Record, RecordVersion
+from vault.data_key import DataKey
+from vault.envelope import context, plain_size
+from vault.keyring import Keyring
+from vault.reader import read, read_range
+from vault.sealed import open_text
+from vault.store import ObjectRef, ObjectStore
+
+log = logging.getLogger("muniment.content")
+
+Purpose = Literal["view", "download", "print", "page_image", "thumbnail", "text", "work"]
+Field = Literal["title", "name", "parties"]
+ORIGINAL = "original"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Plaintext, let out: the receipt names its entry in the log."""
+
+    chunks: Iterator[bytes]
+    size_bytes: int
+    """Of the whole content, also where ``chunks`` are a range of it."""
+    media_type: str
+    name: str
+    digest: bytes
+    """SHA-256 of the sealed object; an entity tag, says nothing about the plaintext."""
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a list or page shows of a record, opened."""
+
+    record: Record
+    title: str
+    name: str
+    parties: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the record's own page shows, opened."""
+
+    record: Record
+    versions: tuple[tuple[RecordVersion, str, str], ...]
+    """Version, file name, title; the first first."""
+    components: tuple[tuple[Component, str], ...]
+    fields: tuple[FieldValue, ...]
+    reasons: tuple[tuple[str, float], ...]
+    parties: tuple[str, ...]
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The door, with what it stands on."""
+
+    main: Database
+    log: Log
+    store: ObjectStore
+    keys: Keyring
+    clock: Clock
+
+    def open_original(
+        self,
+        record_id: UUID,
+        *,
+        by: Principal,
+        purpose: Purpose,
+        version: int | None = None,
+        span: tuple[int, int] | None = None,
+        basis: str = "",
+        request: str | None = None,
+    ) -> Opened:
+        """The file of a record, or the bytes of ``span`` (start, end) of it.
+
+        Raises:
+            NotFound: no such record or version, not for ``by``, or its key is destroyed.
+            LogUnavailable: the access could not be logged; nothing was let out.
+        """
+        with self.main.read() as session:
+            row = self._visible(session, record_id, by)
+            chosen = record.get_version(session, row, version)
+            key = self.keys.get(session, chosen.id)
+            name = open_text(key, row.id, chosen.id, "name", chosen.name_sealed)
+        receipt = self._log_opening(row, chosen.ordinal, chosen.sha256, by, purpose, basis, request, "original")
+        bound = context(row.id, chosen.id, ORIGINAL)
+        if span is None:
+            chunks = read(self.store, _ref(chosen), key, bound)
+        else:
+            chunks = read_range(self.store, _ref(chosen), key, bound, *span)
+        return Opened(chunks, chosen.plain_bytes, chosen.media_type, name, chosen.sha256, receipt)
+
+    def open_component(
+        self, record_id: UUID, component_id: UUID, *, by: Principal, purpose: Purpose, request: str | None = None
+    ) -> Opened:
+        """A component of a record (its embedded invoice XML, a signature); raises as ``open_original``."""
+        with self.main.read() as session:
+            row = self._visible(session, record_id, by)
+            part = next((c for c in record.components_of(session, row.id) if c.id == component_id), None)
+            if part is None:
+                raise NotFound("the record has no such component")
+            version = session.get_one(RecordVersion, part.version)
+            key = self.keys.get(session, version.id)
+            name = open_text(key, row.id, version.id, f"component-name/{part.id.hex}", part.name_sealed)
+        receipt = self._log_opening(row, version.ordinal, part.sha256, by, purpose, "", request, "component")
+        bound = context(row.id, version.id, f"component/{part.id.hex}")
+        chunks = read(self.store, _ref(part), key, bound)
+        return Opened(chunks, plain_size(part.sealed_bytes), part.media_type, name, part.sha256, receipt)
+
+    def open_derived(
+        self,
+        record_id: UUID,
+        part: str,
+        *,
+        by: Principal,
+        purpose: Purpose,
+        version: int | None = None,
+        basis: str = "",
+        request: str | None = None,
+    ) -> tuple[bytes, Receipt] | None:
+        """A derived object whole (a page image, a thumbnail); ``None`` where it has not been made."""
+        with self.main.read() as session:
+            row = self._visible(session, record_id, by)
+            chosen = record.get_version(session, row, version)
+            made = derived.find(session, chosen.id, part)
+            if made is None:
+                return None
+            key = self.keys.get(session, chosen.id)
+        receipt = self._log_opening(row, chosen.ordinal, made.sha256, by, purpose, basis, request, part)
+        bound = context(row.id, chosen.id, part)
+        return b"".join(read(self.store, _ref(made), key, bound)), receipt
+
+    def open_pages(
+        self,
+        record_id: UUID,
+        *,
+        by: Principal,
+        purpose: Purpose = "text",
+        version: int | None = None,
+        basis: str = "",
+        request: str | None = None,
+    ) -> tuple[list[pages.ReadPage], Receipt | None]:
+        """The read pages of a record; none where it has not been read yet."""
+        opened = self.open_derived(
+            record_id, derived.PAGES, by=by, purpose=purpose, version=version, basis=basis, request=request
+        )
+        if opened is None:
+            return [], None
+        data, receipt = opened
+        return pages.decode(data), receipt
+
+    def open_page(
+        self, record_id: UUID, number: int, *, by: Principal, version: int | None = None, request: str | None = None
+    ) -> tuple[pages.ReadPage, Receipt]:
+        """One read page, decrypting only what it needs.
+
+        Raises:
+            NotFound: no such record for ``by``, not read yet, or no such page.
+        """
+        with self.main.read() as session:
+            row = self._visible(session, record_id, by)
+            chosen = record.get_version(session, row, version)
+            made = derived.find(session, chosen.id, derived.PAGES)
+            if made is None:
+                raise NotFound("the record has no read text yet")
+            key = self.keys.get(session, chosen.id)
+        receipt = self._log_opening(row, chosen.ordinal, made.sha256, by, "text", "", request, "page")
+        bound = context(row.id, chosen.id, derived.PAGES)
+
+        def fetch(start: int, end: int) -> bytes:
+            return b"".join(read_range(self.store, _ref(made), key, bound, start, end))
+
+        page = pages.decode_page(fetch, number)
+        if page is None:
+            raise NotFound("the record has no such page")
+        return page, receipt
+
+    def reveal(
+        self,
+        record_ids: Sequence[UUID],
+        fields: Iterable[Field] = ("title", "name", "parties"),
+        *,
+        by: Principal,
+        where: str = "list",
+        request: str | None = None,
+    ) -> tuple[list[Shown], Receipt | None]:
+        """Titles, names and parties of those of the records that ``by`` may see, in the order asked for.
+
+        One ``record.listed`` event names them all. ``where``: ``list``, ``search``, ``review``, ...
+        """
+        wanted = set(fields)
+        with self.main.read() as session:
+            visible = record.find_visible(session, record_ids, by, self.clock.now())
+            rows = [visible[i] for i in record_ids if i in visible]
+            if not rows:
+                return [], None
+            versions = self._current_versions(session, rows)
+            keys = self.keys.get_many(session, [row.current_version for row in rows])
+            names = party.names_of(session, [row.id for row in rows], self.keys) if "parties" in wanted else {}
+        event = events.RecordListed(
+            by=by.actor,
+            entity=_one_entity(rows),
+            request=request,
+            records=tuple((row.id, versions[row.id].ordinal) for row in rows),
+            where=where,
+        )
+        receipt = self.log.record([event], at=self.clock.now())[0]
+        return [
+            Shown(
+                row,
+                _opened(keys, versions[row.id], "title") if "title" in wanted else "",
+                _opened(keys, versions[row.id], "name") if "name" in wanted else "",
+                tuple(names.get(row.id, ())),
+            )
+            for row in rows
+        ], receipt
+
+    def found(
+        self, record_ids: Sequence[UUID], *, query: str, total: int, by: Principal, request: str | None = None
+    ) -> tuple[list[tuple[Shown, str]], Receipt]:
+        """What a page of search results shows, with the beginning of each text to take a snippet from.
+
+        One ``record.searched`` event names the query (as a commitment) and every record shown,
+        also where nothing was found. Records that ``by`` may not see are left out: the index
+        only proposes.
+        """
+        with self.main.read() as session:
+            visible = record.find_visible(session, record_ids, by, self.clock.now())
+            rows = [visible[i] for i in record_ids if i in visible]
+            versions = self._current_versions(session, rows)
+            keys = self.keys.get_many(session, [row.current_version for row in rows])
+            names = party.names_of(session, [row.id for row in rows], self.keys)
+            texts = derived.of_versions(session, [row.current_version for row in rows], derived.PAGES)
+        event = events.RecordsSearched(
+            by=by.actor,
+            entity=_one_entity(rows),
+            request=request,
+            query=query,
+            total=total,
+            records=tuple((row.id, versions[row.id].ordinal) for row in rows),
+        )
+        receipt = self.log.record([event], at=self.clock.now())[0]
+        shown = []
+        for row in rows:
+            version = versions[row.id]
+            title, name = _opened(keys, version, "title"), _opened(keys, version, "name")
+            text = ""
+            if version.id in keys and version.id in texts:
+                text = self._beginning(row, version, texts[version.id], keys[version.id])
+            shown.append((Shown(row, title, name, tuple(names.get(row.id, ()))), text))
+        return shown, receipt
+
+    def detail(self, record_id: UUID, *, by: Principal, request: str | None = None) -> Detail:
+        """All that the record's page shows besides its pages.
+
+        Raises:
+            NotFound: no such record, or not for ``by``.
+            LogUnavailable: the access could not be logged.
+        """
+        return self._detail(record_id, by, "view", "", request, "detail")
+
+    def whole(self, record_id: UUID, *, by: Principal, basis: str) -> tuple[Detail, str]:
+        """A record's details and all its read text, by one event: what the index is made from.
+
+        Text that is damaged is left out, with an alarm. Raises as ``detail`` does.
+        """
+        detail = self._detail(record_id, by, "work", basis, None, "whole")
+        row = detail.record
+        with self.main.read() as session:
+            made = derived.find(session, row.current_version, derived.PAGES)
+            if made is None:
+                return detail, ""
+            key = self.keys.get(session, row.current_version)
+        try:
+            bound = context(row.id, row.current_version, derived.PAGES)
+            return detail, pages.join_text(pages.decode(b"".join(read(self.store, _ref(made), key, bound))))
+        except IntegrityFailure as error:
+            log.error("the read text of a record is damaged", extra={"id": str(row.id), "code": error.code})
+            return detail, ""
+
+    def _detail(
+        self, record_id: UUID, by: Principal, purpose: Purpose, basis: str, request: str | None, piece: str
+    ) -> Detail:
+        with self.main.read() as session:
+            row = self._visible(session, record_id, by)
+            versions = record.versions_of(session, row.id)
+            components = record.components_of(session, row.id)
+            keys = self.keys.get_many(session, [version.id for version in versions])
+            current = next(v for v in versions if v.id == row.current_version)
+            key = keys.get(current.id)
+            fields = fields_of(session, current, key) if key else []
+            reasons = reasons_of(current, key) if key else []
+            names = party.names_of(session, [row.id], self.keys).get(row.id, [])
+        receipt = self._log_opening(row, current.ordinal, None, by, purpose, basis, request, piece)
+        return Detail(
+            row,
+            tuple((v, _opened(keys, v, "name"), _opened(keys, v, "title")) for v in versions),
+            tuple((c, _component_name(keys, c)) for c in components),
+            tuple(fields),
+            tuple(reasons),
+            tuple(names),
+            receipt,
+        )
+
+    def _beginning(self, row: Record, version: RecordVersion, made: derived.DerivedObject, key: DataKey) -> str:
+        try:
+            return pages.beginning(b"".join(read(self.store, _ref(made), key, context(row.id, version.id, made.part))))
+        except IntegrityFailure as error:
+            # A search must not fail for one damaged text; opening the record says what is wrong.
+            log.error("the read text of a record is damaged", extra={"id": str(row.id), "code": error.code})
+            return ""
+
+    def _visible(self, session: ReadSession, record_id: UUID, by: Principal) -> Record:
+        if by.kind == "system":
+            found = session.get(Record, record_id)
+            if found is None:
+                raise NotFound("there is no such record")
+            return found
+        return record.get_visible(session, record_id, by, self.clock.now())
+
+    def _current_versions(self, session: ReadSession, rows: list[Record]) -> dict[UUID, RecordVersion]:
+        found = session.scalars(
+            select(RecordVersion).where(RecordVersion.id.in_([row.current_version for row in rows]))
+        )
+        return {version.record: version for version in found}
+
+    def _log_opening(
+        self,
+        row: Record,
+        ordinal: int,
+        digest: bytes | None,
+        by: Principal,
+        purpose: Purpose,
+        basis: str,
+        request: str | None,
+        piece: str,
+    ) -> Receipt:
+        event = events.RecordOpened(
+            by=by.actor,
+            entity=row.entity,
+            request=request,
+            basis=basis,
+            record=row.id,
+            version=ordinal,
+            digest=digest,
+            purpose=purpose,
+            piece=piece,
+        )
+        return self.log.record([event], at=self.clock.now())[0]
+
+
+def _ref(row: RecordVersion | Component | derived.DerivedObject) -> ObjectRef:
+    return ObjectRef(row.object_key, row.object_version, row.sealed_bytes)
+
+
+def _one_entity(rows: list[Record]) -> UUID | None:
+    entities = {row.entity for row in rows}
+    return entities.pop() if len(entities) == 1 else None
+
+
+def _opened(keys: dict[UUID, DataKey], version: RecordVersion, part: Literal["name", "title"]) -> str:
+    key = keys.get(version.id)
+    if key is None:
+        return ""
+    return open_text(
+        key, version.record, version.id, part, version.name_sealed if part == "name" else version.title_sealed
+    )
+
+
+def _component_name(keys: dict[UUID, DataKey], part: Component) -> str:
+    key = keys.get(part.version)
+    return open_text(key, part.record, part.version, f"component-name/{part.id.hex}", part.name_sealed) if key else ""

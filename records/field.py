@@ -1,0 +1,110 @@
+"""Fields read from a record: date, party, number, total, currency, with where they stand on the page.
+
+The value is sealed under the version's key. What sorting and retention need in clear (date,
+total, currency) stands on the record itself.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import JSON, LargeBinary, String, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from core.database import MainTable, ReadSession, WriteSession
+from core.identifiers import new_id
+from records.record import RecordVersion
+from vault.data_key import DataKey
+from vault.sealed import open_text, seal_text
+
+MAX_VALUE = 500
+
+
+class RecordField(MainTable):
+    """One field of one version."""
+
+    __tablename__ = "record_fields"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    record: Mapped[UUID] = mapped_column(index=True)
+    version: Mapped[UUID] = mapped_column(index=True)
+    name: Mapped[str] = mapped_column(String(40))
+    value_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    """JSON ``{"value", "label"}``: the label is quoted from the text, so it is sealed too."""
+    probability: Mapped[int]
+    """In ten-thousandths."""
+    source: Mapped[str] = mapped_column(String(10))
+    """``xml``, ``label``, ``header``, ``pattern`` or ``person``."""
+    page: Mapped[int | None]
+    box: Mapped[list[int] | None] = mapped_column(JSON)
+    """Left, top, right, bottom in ten-thousandths of the page."""
+    read_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldValue:
+    """A field as it was read."""
+
+    name: str
+    value: str
+    probability: float
+    source: str
+    page: int | None = None
+    box: tuple[int, int, int, int] | None = None
+    label: str | None = None
+
+
+def replace_fields(
+    session: WriteSession, version: RecordVersion, values: Sequence[FieldValue], *, key: DataKey, at: datetime
+) -> None:
+    """Put what was read now in the place of what was read before; a person's values stay."""
+    kept = set()
+    for row in session.scalars(select(RecordField).where(RecordField.version == version.id)):
+        if row.source == "person":
+            kept.add(row.name)
+        else:
+            session.delete(row)
+    for value in values:
+        if value.name not in kept:
+            _add(session, version, value, key, at)
+
+
+def _add(session: WriteSession, version: RecordVersion, value: FieldValue, key: DataKey, at: datetime) -> None:
+    field_id = new_id()
+    content = json.dumps({"value": value.value[:MAX_VALUE], "label": (value.label or "")[:80]}, ensure_ascii=False)
+    session.add(
+        RecordField(
+            id=field_id,
+            record=version.record,
+            version=version.id,
+            name=value.name,
+            value_sealed=seal_text(key, version.record, version.id, f"field/{field_id.hex}", content),
+            probability=round(value.probability * 10_000),
+            source=value.source,
+            page=value.page,
+            box=list(value.box) if value.box else None,
+            read_at=at,
+        )
+    )
+
+
+def fields_of(session: ReadSession, version: RecordVersion, key: DataKey) -> list[FieldValue]:
+    """The fields of a version, opened. For ``records.content`` alone: it logs what it lets out."""
+    values = []
+    for row in session.scalars(select(RecordField).where(RecordField.version == version.id).order_by(RecordField.id)):
+        content = json.loads(open_text(key, version.record, version.id, f"field/{row.id.hex}", row.value_sealed))
+        box = (row.box[0], row.box[1], row.box[2], row.box[3]) if row.box else None
+        values.append(
+            FieldValue(
+                row.name,
+                content["value"],
+                row.probability / 10_000,
+                row.source,
+                row.page,
+                box,
+                content["label"] or None,
+            )
+        )
+    return values

@@ -1,0 +1,465 @@
+"""Records, their versions and their components.
+
+A record is content and metadata kept as evidence (ISO 15489-1). Its content never changes:
+a corrected file is a new version, and the old one stays. Components (embedded invoice XML,
+a seal, a detached signature) share the record's identity and go with it. Mail attachments
+and members of archives are records of their own, linked to their parent.
+
+Bytes are durable in the object store before a row here names them. Titles, file names and
+reasons are sealed under the version's key; ids, dates, amounts and states are clear.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import Index, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from accounts.principal import Principal
+from audit.intake import append
+from core import jobs
+from core.database import MainTable, ReadSession, WriteSession
+from core.errors import NotFound
+from core.identifiers import new_record_number
+from records import access, events
+from vault.data_key import DataKey
+from vault.keyring import Keyring
+from vault.sealed import seal_text
+from vault.store import Stored
+
+RECEIVED, PROCESSING, FILED = "received", "processing", "filed"
+NEEDS_REVIEW, NEEDS_ATTENTION = "needs_review", "needs_attention"
+STATES: tuple[str, ...] = (RECEIVED, PROCESSING, FILED, NEEDS_REVIEW, NEEDS_ATTENTION)
+
+
+class Record(MainTable):
+    """A record as it stands now; how it came to stand so is in its placements and in the log."""
+
+    __tablename__ = "records"
+    __table_args__ = (
+        Index("ix_records_access_set_captured_at", "access_set", "captured_at"),
+        Index("ix_records_entity_state", "entity", "state", "captured_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(9), unique=True)
+    entity: Mapped[UUID]
+    parent: Mapped[UUID | None] = mapped_column(index=True)
+    """The mail or archive this record was found in."""
+    direction: Mapped[str | None] = mapped_column(String(10))
+    state: Mapped[str] = mapped_column(String(20))
+    state_since: Mapped[datetime]
+    record_class: Mapped[str | None] = mapped_column(String(60))
+    classified_by: Mapped[str | None] = mapped_column(String(10))
+    """``person``, ``rule`` or ``machine``."""
+    probability: Mapped[int | None]
+    """Of the machine's class, in ten-thousandths."""
+    confirmed: Mapped[bool]
+    """Whether a person has confirmed class and case file."""
+    department: Mapped[UUID | None]
+    case_file: Mapped[UUID | None] = mapped_column(index=True)
+    section: Mapped[str | None] = mapped_column(String(40))
+    access_set: Mapped[int] = mapped_column(index=True)
+    language: Mapped[str] = mapped_column(String(3))
+    document_date: Mapped[date | None]
+    total_minor: Mapped[int | None]
+    """Total with tax in the smallest unit of ``currency``."""
+    currency: Mapped[str | None] = mapped_column(String(3))
+    channel: Mapped[str] = mapped_column(String(20))
+    """``page``, ``api``, ``cli``, ``mail`` (found in a mail), ``archive``."""
+    captured_by: Mapped[UUID | None]
+    captured_at: Mapped[datetime]
+    current_version: Mapped[UUID]
+    revision: Mapped[int]
+    """Counts changes, so that the index can tell which state it holds."""
+
+
+class RecordVersion(MainTable):
+    """One file of a record; ``ordinal`` counts from 1, the highest is the current one."""
+
+    __tablename__ = "record_versions"
+    __table_args__ = (UniqueConstraint("record", "ordinal"), Index("ix_record_versions_fingerprint", "fingerprint"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    record: Mapped[UUID] = mapped_column(index=True)
+    ordinal: Mapped[int]
+    object_key: Mapped[str] = mapped_column(String(80), unique=True)
+    object_version: Mapped[str] = mapped_column(String(80))
+    sealed_bytes: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Of the sealed object, as the log cites it."""
+    plain_bytes: Mapped[int]
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """Keyed, over entity and content: only names duplicates."""
+    media_type: Mapped[str] = mapped_column(String(120))
+    name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    title_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    reasons_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Why the machine chose the class: JSON, sealed, because it quotes words of the text."""
+    trouble_code: Mapped[str | None] = mapped_column(String(40))
+    trouble_detail: Mapped[str | None] = mapped_column(String(500))
+    """In Muniment's own words; nothing of the content."""
+    page_count: Mapped[int | None]
+    added_by: Mapped[UUID | None]
+    added_at: Mapped[datetime]
+
+
+class Component(MainTable):
+    """A part that shares the record's identity and end."""
+
+    __tablename__ = "components"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    record: Mapped[UUID] = mapped_column(index=True)
+    version: Mapped[UUID] = mapped_column(index=True)
+    role: Mapped[str] = mapped_column(String(40))
+    object_key: Mapped[str] = mapped_column(String(80), unique=True)
+    object_version: Mapped[str] = mapped_column(String(80))
+    sealed_bytes: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    media_type: Mapped[str] = mapped_column(String(120))
+    name_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    added_at: Mapped[datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedFile:
+    """A file that is durable in the object store and named by no row yet."""
+
+    record: UUID
+    """Chosen before sealing, because the envelope binds the bytes to it."""
+    version: UUID
+    key: DataKey
+    object_key: str
+    stored: Stored
+    plain_bytes: int
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What is known of a record at the moment of capture."""
+
+    entity: UUID
+    department: UUID | None
+    name: str
+    title: str
+    channel: str
+    record_class: str | None = None
+    case_file: UUID | None = None
+    section: str | None = None
+    document_date: date | None = None
+    parent: UUID | None = None
+    uploader: UUID | None = None
+    """Who reads it until it is confirmed, where that is not whoever captures it: the uploader of the parent."""
+
+
+def capture(
+    session: WriteSession, file: SealedFile, intake: Intake, *, by: Principal, at: datetime, keys: Keyring
+) -> Record:
+    """Make a record of a sealed file: record, version, wrapped key, audit entry and the job to read it, at once.
+
+    The caller has checked that ``by`` may capture there. A class that a person states is
+    confirmed; without one the record is read by its uploader only, until it is classified.
+    """
+    confirmed = intake.record_class is not None and by.id is not None and intake.parent is None
+    access_set = access.access_set_for(
+        session,
+        access.Terms(
+            entity=intake.entity,
+            department=intake.department,
+            record_class=intake.record_class,
+            case_file=intake.case_file,
+            section=intake.section,
+            confirmed=confirmed,
+            uploader=by.id or intake.uploader,
+        ),
+    )
+    record = Record(
+        id=file.record,
+        number=_unused_number(session),
+        entity=intake.entity,
+        parent=intake.parent,
+        direction=None,
+        state=RECEIVED,
+        state_since=at,
+        record_class=intake.record_class,
+        classified_by="person" if confirmed else None,
+        probability=None,
+        confirmed=confirmed,
+        department=intake.department,
+        case_file=intake.case_file,
+        section=intake.section,
+        access_set=access_set,
+        language="und",
+        document_date=intake.document_date,
+        total_minor=None,
+        currency=None,
+        channel=intake.channel,
+        captured_by=by.id or intake.uploader,
+        captured_at=at,
+        current_version=file.version,
+        revision=1,
+    )
+    session.add(record)
+    _add_version_row(session, record, file, 1, intake.name, intake.title, by, at, keys)
+    session.flush()
+    append(
+        session,
+        events.RecordCaptured(
+            by=by.actor,
+            entity=record.entity,
+            record=record.id,
+            digest=file.stored.sha256,
+            size_bytes=file.plain_bytes,
+            channel=intake.channel,
+            parent=intake.parent,
+        ),
+        at=at,
+    )
+    ask_to_read(session, record, at, priority=9 if intake.channel == "cli" else 5)
+    return record
+
+
+def add_version(
+    session: WriteSession,
+    record: Record,
+    file: SealedFile,
+    *,
+    name: str,
+    title: str,
+    by: Principal,
+    at: datetime,
+    keys: Keyring,
+) -> RecordVersion:
+    """Add a corrected file as the newest version; every earlier one stays as it is.
+
+    The caller has checked that ``by`` may see the record and add a version to it.
+    """
+    ordinal = len(versions_of(session, record.id)) + 1
+    version = _add_version_row(session, record, file, ordinal, name, title, by, at, keys)
+    record.current_version = file.version
+    touch(record, RECEIVED, at)
+    session.flush()
+    append(
+        session,
+        events.VersionAdded(
+            by=by.actor,
+            entity=record.entity,
+            record=record.id,
+            version=ordinal,
+            digest=file.stored.sha256,
+            size_bytes=file.plain_bytes,
+        ),
+        at=at,
+    )
+    ask_to_read(session, record, at)
+    return version
+
+
+def add_component(
+    session: WriteSession,
+    record: Record,
+    version: RecordVersion,
+    *,
+    component_id: UUID,
+    object_key: str,
+    stored: Stored,
+    role: str,
+    name: str,
+    media_type: str,
+    key: DataKey,
+    by: Principal,
+    at: datetime,
+) -> Component:
+    """Name a part, already durable in the object store and sealed under the version's key."""
+    component = Component(
+        id=component_id,
+        record=record.id,
+        version=version.id,
+        role=role,
+        object_key=object_key,
+        object_version=stored.version,
+        sealed_bytes=stored.size_bytes,
+        sha256=stored.sha256,
+        media_type=media_type,
+        name_sealed=seal_text(key, record.id, version.id, f"component-name/{component_id.hex}", name),
+        added_at=at,
+    )
+    session.add(component)
+    append(
+        session,
+        events.ComponentAdded(
+            by=by.actor,
+            entity=record.entity,
+            record=record.id,
+            component=component_id,
+            digest=stored.sha256,
+            role=role,
+        ),
+        at=at,
+    )
+    return component
+
+
+def touch(record: Record, state: str, at: datetime) -> None:
+    """Count a change, and note the state it leads to."""
+    record.revision += 1
+    if record.state != state:
+        record.state, record.state_since = state, at
+
+
+def ask_to_read(session: WriteSession, record: Record, at: datetime, *, priority: int = 5) -> None:
+    """Have a worker read the current version; lower priorities go first (0: somebody waits, 9: bulk)."""
+    jobs.add(
+        session,
+        "ingest.read",
+        queue="extraction",
+        at=at,
+        subject=record.id,
+        priority=priority,
+        record=record.id,
+        version=record.current_version,
+    )
+
+
+def ask_to_index(session: WriteSession, record_id: UUID, at: datetime) -> None:
+    """Have the keeper bring the index up to date with the record, once, whatever happened to it."""
+    jobs.add(
+        session,
+        "search.index",
+        queue="keeper",
+        at=at,
+        subject=record_id,
+        key=f"search.index/{record_id.hex}",
+        record=record_id,
+    )
+
+
+def get_visible(session: ReadSession, record_id: UUID, by: Principal, at: datetime) -> Record:
+    """The record, if ``by`` may read it.
+
+    Raises:
+        NotFound: there is none, or not for ``by``.
+    """
+    record = session.scalar(
+        select(Record).where(Record.id == record_id, Record.access_set.in_(access.readable_sets(session, by, at)))
+    )
+    if record is None:
+        raise NotFound("there is no such record, or it is not yours to see")
+    return record
+
+
+def find_visible(session: ReadSession, record_ids: Iterable[UUID], by: Principal, at: datetime) -> dict[UUID, Record]:
+    """Those of the records that ``by`` may read, by id."""
+    ids = list(record_ids)
+    if not ids:
+        return {}
+    rows = session.scalars(
+        select(Record).where(Record.id.in_(ids), Record.access_set.in_(access.readable_sets(session, by, at)))
+    )
+    return {record.id: record for record in rows}
+
+
+def find_by_number(session: ReadSession, number: str, by: Principal, at: datetime) -> Record | None:
+    """The record of that number (as stored), if ``by`` may read it."""
+    return session.scalar(
+        select(Record).where(Record.number == number, Record.access_set.in_(access.readable_sets(session, by, at)))
+    )
+
+
+def find_duplicate(session: ReadSession, fingerprint: bytes, by: Principal, at: datetime) -> Record | None:
+    """An earlier record with the same content, if there is one that ``by`` may read."""
+    return session.scalar(
+        select(Record)
+        .join(RecordVersion, RecordVersion.record == Record.id)
+        .where(RecordVersion.fingerprint == fingerprint)
+        .where(Record.access_set.in_(access.readable_sets(session, by, at)))
+        .order_by(Record.captured_at)
+        .limit(1)
+    )
+
+
+def versions_of(session: ReadSession, record_id: UUID) -> list[RecordVersion]:
+    """All versions, the first first."""
+    return list(
+        session.scalars(select(RecordVersion).where(RecordVersion.record == record_id).order_by(RecordVersion.ordinal))
+    )
+
+
+def get_version(session: ReadSession, record: Record, ordinal: int | None = None) -> RecordVersion:
+    """That version of a record, or its current one.
+
+    Raises:
+        NotFound: the record has no such version.
+    """
+    query = select(RecordVersion).where(RecordVersion.record == record.id)
+    if ordinal is None:
+        query = query.where(RecordVersion.id == record.current_version)
+    else:
+        query = query.where(RecordVersion.ordinal == ordinal)
+    version = session.scalar(query)
+    if version is None:
+        raise NotFound("the record has no such version")
+    return version
+
+
+def components_of(session: ReadSession, record_id: UUID) -> list[Component]:
+    """The components of all versions, in the order they were found."""
+    return list(session.scalars(select(Component).where(Component.record == record_id).order_by(Component.id)))
+
+
+def children_of(session: ReadSession, record_id: UUID, by: Principal, at: datetime) -> list[Record]:
+    """The records found in this one that ``by`` may read."""
+    return list(
+        session.scalars(
+            select(Record)
+            .where(Record.parent == record_id, Record.access_set.in_(access.readable_sets(session, by, at)))
+            .order_by(Record.id)
+        )
+    )
+
+
+def _add_version_row(
+    session: WriteSession,
+    record: Record,
+    file: SealedFile,
+    ordinal: int,
+    name: str,
+    title: str,
+    by: Principal,
+    at: datetime,
+    keys: Keyring,
+) -> RecordVersion:
+    keys.keep(session, file.key, kind="version", at=at)
+    version = RecordVersion(
+        id=file.version,
+        record=record.id,
+        ordinal=ordinal,
+        object_key=file.object_key,
+        object_version=file.stored.version,
+        sealed_bytes=file.stored.size_bytes,
+        sha256=file.stored.sha256,
+        plain_bytes=file.plain_bytes,
+        fingerprint=file.fingerprint,
+        media_type="application/octet-stream",
+        name_sealed=seal_text(file.key, record.id, file.version, "name", name),
+        title_sealed=seal_text(file.key, record.id, file.version, "title", title),
+        reasons_sealed=None,
+        trouble_code=None,
+        trouble_detail=None,
+        page_count=None,
+        added_by=by.id,
+        added_at=at,
+    )
+    session.add(version)
+    return version
+
+
+def _unused_number(session: WriteSession) -> str:
+    while True:
+        number = new_record_number()
+        if session.scalar(select(Record.id).where(Record.number == number)) is None:
+            return number

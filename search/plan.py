@@ -1,0 +1,199 @@
+"""From a parse tree to a tantivy query: what each part means in the fields of a shard.
+
+Never ``parse_query``: it would read a syntax of its own. Filters and access weigh nothing, so
+that they never change the ranking.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tantivy import FieldType, Occur, Query
+
+from core.errors import Invalid
+from search.analysis import stems, tokens
+from search.criteria import FIELDS
+from search.folding import spellings
+from search.schema import SCHEMA, label, to_seconds
+from search.tree import (
+    Amounts,
+    And,
+    Beginning,
+    Criterion,
+    Days,
+    Everything,
+    Exactly,
+    Filter,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    Prefix,
+    Word,
+)
+
+_HEAD_WEIGHT: Final = 4.0
+"""Title, parties and numbers against the body."""
+_KEY_WEIGHT: Final = 8.0
+"""A record's own number, a document's number or a case-file number, typed whole."""
+_STEM_WEIGHT: Final = 0.6
+"""Another form of the word against the very form typed."""
+
+
+def visible(query: Query, access_sets: Sequence[int] | None, entities: Sequence[str] | None) -> Query:
+    """``query`` within what the caller may see; ``None`` leaves a side open, an empty sequence finds nothing."""
+    clauses = [(Occur.Must, query)]
+    if access_sets is not None:
+        if not access_sets:
+            return Query.empty_query()
+        clauses.append((Occur.Must, _unscored(Query.term_set_query(SCHEMA, "access_set", list(access_sets)))))
+    if entities is not None:
+        if not entities:
+            return Query.empty_query()
+        terms = [label("entity", entity) for entity in entities]
+        clauses.append((Occur.Must, _unscored(Query.term_set_query(SCHEMA, "label", terms))))
+    return query if len(clauses) == 1 else Query.boolean_query(clauses)
+
+
+def between(field: str, low: int | None, high: int | None) -> Query:
+    """Records whose integer ``field`` lies in the span, both ends included; those without a value do not."""
+    return _unscored(Query.range_query(SCHEMA, field, FieldType.Integer, lower_bound=low, upper_bound=high))
+
+
+def plan(node: Node, zone: str = "UTC") -> Query:
+    """What ``node`` means. ``zone`` is the IANA zone whose days ``received:`` counts.
+
+    Raises:
+        Invalid: no such zone.
+    """
+    match node:
+        case Everything():
+            return _unscored(Query.all_query())
+        case Word(text):
+            return _word(text)
+        case Phrase(text):
+            return _any([_sequence("body", text), _boost(_sequence("head", text), _HEAD_WEIGHT)])
+        case Prefix(text):
+            return _prefix(text)
+        case Filter(field, value):
+            return _unscored(_filter(field, value, zone))
+        case Not():
+            return _all([node], zone)
+        case And(parts):
+            return _all(parts, zone)
+        case Or(parts):
+            return _any([plan(part, zone) for part in parts])
+
+
+def _all(parts: Sequence[Node], zone: str) -> Query:
+    wanted = [part for part in parts if not isinstance(part, Not)]
+    clauses = [(Occur.Must, plan(part, zone)) for part in wanted or [Everything()]]
+    clauses += [(Occur.MustNot, plan(part.part, zone)) for part in parts if isinstance(part, Not)]
+    return Query.boolean_query(clauses)
+
+
+def _word(text: str) -> Query:
+    found = tokens(text)
+    if not found:
+        return Query.empty_query()
+    options = [_sequence("body", text), _boost(_sequence("head", text), _HEAD_WEIGHT)]
+    options.append(_boost(_term("label", label("key", text)), _KEY_WEIGHT))
+    if len(found) == 1:
+        forms = {stem for spelling in spellings(text) for token in tokens(spelling) for stem in stems(token)}
+        options += [_boost(_term("stems", form), _STEM_WEIGHT) for form in sorted(forms)]
+    return _any(options)
+
+
+def _sequence(field: str, text: str) -> Query:
+    """``text`` as words in a row in ``field``, in each of its spellings."""
+    words = text.split()
+    plain = tokens(text)
+    other = tuple(token for word in words for token in tokens(spellings(word)[-1]))
+    return _any([_row(field, row) for row in dict.fromkeys((plain, other))])
+
+
+def _row(field: str, row: Sequence[str]) -> Query:
+    # A phrase of one term panics in tantivy 0.27.
+    if not row:
+        return Query.empty_query()
+    return _term(field, row[0]) if len(row) == 1 else Query.phrase_query(SCHEMA, field, list(row))
+
+
+def _prefix(text: str) -> Query:
+    key = Query.regex_query(SCHEMA, "label", _begins(label("key", text)))
+    return _any([_beginning("body", text), _boost(_beginning("head", text), _HEAD_WEIGHT), key])
+
+
+def _beginning(field: str, text: str) -> Query:
+    *before, last = tokens(text) or ("",)
+    if not last:
+        return Query.empty_query()
+    if not before:
+        return Query.regex_query(SCHEMA, field, _begins(last))
+    return Query.regex_phrase_query(SCHEMA, field, [*map(_literal, before), _begins(last)])
+
+
+def _filter(field: str, value: Criterion, zone: str) -> Query:
+    match value:
+        case Exactly(text):
+            return _term("label", label(field, text)) if FIELDS[field] == "code" else _sequence(field, text)
+        case Beginning(text):
+            if FIELDS[field] == "code":
+                return Query.regex_query(SCHEMA, "label", _begins(label(field, text)))
+            return _beginning(field, text)
+        case Days(first, last) if field == "received":
+            return between(field, _midnight(first, zone), _before_midnight(last, zone))
+        case Days(first, last):
+            return between(field, _ordinal(first), _ordinal(last))
+        case Amounts(least, most):
+            return between(field, least, most)
+
+
+def _ordinal(day: date | None) -> int | None:
+    return None if day is None else day.toordinal()
+
+
+def _midnight(day: date | None, zone: str) -> int | None:
+    return None if day is None else to_seconds(_start_of(day, zone))
+
+
+def _before_midnight(day: date | None, zone: str) -> int | None:
+    if day is None or day == date.max:
+        return None
+    return to_seconds(_start_of(day + timedelta(days=1), zone)) - 1
+
+
+def _start_of(day: date, zone: str) -> datetime:
+    try:
+        return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise Invalid("there is no such time zone") from error
+    except OverflowError:  # the first day there is, east of Greenwich
+        return datetime.combine(day, time(), UTC)
+
+
+def _begins(text: str) -> str:
+    return _literal(text) + ".*"
+
+
+def _literal(text: str) -> str:
+    # Terms and labels hold letters, digits and a colon only, so Rust's syntax needs no more than Python's.
+    return re.escape(text)
+
+
+def _term(field: str, value: str) -> Query:
+    return Query.term_query(SCHEMA, field, value)
+
+
+def _any(options: Sequence[Query]) -> Query:
+    return options[0] if len(options) == 1 else Query.boolean_query([(Occur.Should, each) for each in options])
+
+
+def _boost(query: Query, weight: float) -> Query:
+    return Query.boost_query(query, weight)
+
+
+def _unscored(query: Query) -> Query:
+    return Query.const_score_query(query, 0.0)
