@@ -76,7 +76,7 @@ def found(
         UnknownEntity: there is no entity of that id.
         InvalidEntity, InvalidDepartment, SameDepartment, InvalidName: what was given cannot be used.
     """
-    if not setup.needs_administrator(session):
+    if not setup.needs_first_account(session):
         raise NotFirst("sign in instead")
     if isinstance(entity, UUID):
         founded = entities.get(session, entity)

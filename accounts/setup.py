@@ -68,7 +68,7 @@ def is_open(session: ReadSession, at: datetime) -> bool:
     return end is None or at < end
 
 
-def needs_administrator(session: ReadSession) -> bool:
+def needs_first_account(session: ReadSession) -> bool:
     """Whether nobody ever was administrator, so that the link should be printed."""
     return _first_administrator_at(session) is None
 
@@ -79,7 +79,7 @@ def new_link_token(session: WriteSession, *, at: datetime) -> str:
     Raises:
         SetupOver: there is an administrator already, or the set-up was closed.
     """
-    if not needs_administrator(session) or not is_open(session, at):
+    if not needs_first_account(session) or not is_open(session, at):
         raise SetupOver("sign in, or add people with an administrator's account")
     secret, row = new_secret(), _row(session)
     row.link_digest = digest(secret)
@@ -129,7 +129,7 @@ def close(session: WriteSession, *, by: Principal, at: datetime) -> None:
         NoAdministrator: there never was one.
     """
     by.require("installation.manage")
-    if needs_administrator(session):
+    if needs_first_account(session):
         raise NoAdministrator()
     _close(session, "closed", by, at)
 

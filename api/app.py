@@ -1,13 +1,13 @@
-"""Puts the web application together from a runtime: REST, pages where they are installed, and the edge around both."""
+"""Puts the web application together from a runtime: REST, the pages, and the edge around both."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from starlette.middleware import Middleware
+from starlette.responses import Response
 
-from api import errors, openapi, rest
+from api import errors, openapi, pages, rest
 from api.edge import Edge
 from api.metrics import Metrics
 from api.routing import Pools
@@ -30,6 +30,9 @@ def create_app(runtime: Runtime) -> FastAPI:
         yield
         images.close()
 
+    def respond(request: Request, error: Exception) -> Response:
+        return errors.respond(request, error, pages.error_page)
+
     app = FastAPI(
         title="Muniment",
         lifespan=living,
@@ -42,19 +45,14 @@ def create_app(runtime: Runtime) -> FastAPI:
                 Edge,
                 settings=run.settings,
                 metrics=metrics,
-                respond=lambda request, error: app.state.respond(request, error),
+                respond=respond,
             )
         ],
     )
     app.state.run, app.state.images, app.state.metrics, app.state.pools = run, images, metrics, Pools()
     # Routes are taken over whole, and not included: so each knows its full path, for logs and for tests.
     app.router.routes.extend(rest.routes())
-    page_of = None
-    if find_spec("api.pages") is not None:
-        from api import pages
-
-        app.router.routes.extend(pages.router.routes)
-        page_of = pages.error_page
-    errors.install(app, page_of)
+    app.router.routes.extend(pages.router.routes)
+    errors.install(app, pages.error_page)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign]
     return app

@@ -50,7 +50,7 @@ def file_name_of(header: str | None) -> str:
 
 def disposition(name: str, *, inline: bool = False) -> str:
     """The header that has a browser keep (or show) a file under ``name``."""
-    plain = re.sub(r'[^ !#$&-.0-9A-Za-z_()@~^\[\]{}-]', "_", name)
+    plain = re.sub(r"[^ !#$&-.0-9A-Za-z_()@~^\[\]{}-]", "_", name)
     kind = "inline" if inline else "attachment"
     return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 

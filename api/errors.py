@@ -193,7 +193,6 @@ def install(app: FastAPI, page_of: PageOf | None) -> None:
     handler: Callable[[Request, Exception], Awaitable[Response]] = answer
     for kind in (MunimentError, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, handler)
-    app.state.respond = lambda request, error: respond(request, error, page_of)
 
 
 def respond(request: Request, error: Exception, page_of: PageOf | None) -> Response:

@@ -7,7 +7,7 @@ complete, so the end is checked here.
 
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -15,6 +15,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from api.disposition import parameters_of
 from api.errors import BrokenBody
 from core.errors import Invalid
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 MOST_PARTS = 10
 
@@ -93,7 +96,7 @@ class _Reader:
         self._headers: dict[bytes, bytes] = {}
         self._parts = 0
 
-    def callbacks(self) -> dict[str, object]:  # type: ignore[override]
+    def callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._begin,
             "on_header_field": self._on_field,

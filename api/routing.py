@@ -56,17 +56,22 @@ def _in_one_thread(endpoint: Callable[..., Any], pool: Pool) -> Callable[..., An
             return endpoint(**arguments)
         main = run.main
         with main.write() if opened[0].annotation is WriteSession else main.read() as session:
-            answer = endpoint(**arguments, **{opened[0].name: session})
-        return answer
+            return endpoint(**arguments, **{opened[0].name: session})
 
-    async def call(*, muniment_request: Request, **arguments: Any) -> Any:
-        state = muniment_request.app.state
+    own_name = next((p.name for p in signature.parameters.values() if p.annotation is Request), None)
+    request_name = own_name or "muniment_request"
+
+    async def call(**arguments: Any) -> Any:
+        # FastAPI gives the request under one name only: the route's own, where it asks for it.
+        request: Request = arguments[request_name] if own_name else arguments.pop(request_name)
+        state = request.app.state
         limiter: CapacityLimiter = getattr(state.pools, pool)
         return await to_thread.run_sync(work, state.run, arguments, limiter=limiter)
 
-    own = inspect.Parameter("muniment_request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
     kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values() if p not in opened]
+    if own_name is None:
+        kept.append(inspect.Parameter(request_name, inspect.Parameter.KEYWORD_ONLY, annotation=Request))
     call.__name__, call.__qualname__, call.__doc__ = endpoint.__name__, endpoint.__qualname__, endpoint.__doc__
     call.__module__ = endpoint.__module__
-    call.__signature__ = signature.replace(parameters=[*kept, own])  # type: ignore[attr-defined]
+    call.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
     return call

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 
+from accounts import sessions, setup, throttle
 from app import sweep
 from app.runner import Handler
 from app.runtime import Runtime
@@ -82,4 +83,7 @@ def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]
         with runtime.main.write() as session:
             jobs.forget_done(session, before=now - KEEP_DONE)
             forget_uploads(session, before=now - REMEMBER_UPLOADS)
+            sessions.forget(session, before=now - KEEP_DONE)
+            throttle.forget(session, at=now)
+            setup.close_when_due(session, at=now)
         sweep.sweep_unnamed(runtime)

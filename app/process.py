@@ -1,4 +1,4 @@
-"""Entry of the child processes: ``python -m app.process web|worker|beat|keeper|prepare``.
+"""Entry of the child processes: ``python -m app.process worker|beat|keeper|prepare`` (the web server: ``python -m api``).
 
 A child leads no life of its own: it ends when the supervisor's pipe closes or, where the
 kernel can say so, when the supervisor dies.
@@ -22,21 +22,32 @@ from core.errors import MunimentError
 _PR_SET_PDEATHSIG = 1
 
 
+Child = Callable[[Settings, threading.Event], int]
+"""Runs until the event is set; returns the exit code."""
+
+
 def main(name: str) -> int:
     """Be the child of that name; returns its exit code."""
+    if name == "prepare":
+        chosen = settings.load()
+        logs.set_up(chosen.log_level, name)
+        return _prepare(chosen)
+    return be(name, _CHILDREN[name])
+
+
+def be(name: str, run: Child) -> int:
+    """Be a child: log as ``name``, end with the supervisor, void what the child before held, then run."""
     os.environ.pop("MUNIMENT_TOKEN", None)
     pipe, replaced = os.environ.pop(PARENT_PIPE, None), os.environ.pop(REPLACES, None)
     chosen = settings.load()
     logs.set_up(chosen.log_level, name)
-    if name == "prepare":
-        return _prepare(chosen)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     _end_with_parent(pipe)
     if replaced is not None:
         _void(chosen, name, int(replaced))
-    return _CHILDREN[name](chosen, stopping)
+    return run(chosen, stopping)
 
 
 def _prepare(chosen: Settings) -> int:
@@ -52,12 +63,6 @@ def _prepare(chosen: Settings) -> int:
         sys.stderr.write(f"{error.title()}: {error.detail}\n")
         return 1
     return 0
-
-
-def _web(chosen: Settings, stopping: threading.Event) -> int:
-    from api.server import serve
-
-    return serve(chosen, stopping)
 
 
 def _keeper(chosen: Settings, stopping: threading.Event) -> int:
@@ -82,8 +87,7 @@ def _beat(chosen: Settings, stopping: threading.Event) -> int:
     return run(chosen, stopping)
 
 
-_CHILDREN: dict[str, Callable[[Settings, threading.Event], int]] = {
-    "web": _web,
+_CHILDREN: dict[str, Child] = {
     "keeper": _keeper,
     "worker": _worker,
     "beat": _beat,

@@ -86,7 +86,7 @@ class Supervisor:
         self._stopping.set()
 
     def _command(self, name: str) -> list[str]:
-        return [sys.executable, "-m", "app.process", name]
+        return [sys.executable, "-m", "api"] if name == "web" else [sys.executable, "-m", "app.process", name]
 
     def _start(self, child: Child) -> None:
         # The child reads this pipe in a thread; its end means that the supervisor is gone.

@@ -37,7 +37,8 @@ _KEYS = frozenset({"action", "actor", "basis", "c", "d", "e", "g", "id", "object
 _REQUIRED = frozenset({"action", "actor", "id", "outcome", "t"})
 _OBJECT_KEYS = frozenset({"h", "i", "k", "v"})
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+# A body just parsed or checked is a tree: no circle to look for, no float to refuse.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 class NotABody(Invalid):

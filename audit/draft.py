@@ -23,7 +23,7 @@ ALIASED_KINDS = frozenset({"person", "entity", "department"})
 SPLIT_BYTES = 60_000
 _ROOM_FOR_GROUP = 120
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
 class EventRefused(Invalid):
@@ -53,12 +53,12 @@ class Opening:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """One entry's body before its aliases are known."""
 
     body: dict[str, Any]
     use: str
+    year: int
     openings: tuple[Opening, ...] = ()
 
     @property
@@ -84,7 +84,7 @@ class Draft:
         """
         value = json.loads(data)
         check_body(value["body"])
-        return cls(value["body"], value["use"])
+        return cls(value["body"], value["use"], from_us(value["body"]["t"]).year)
 
 
 def draft(event: Event, at: datetime) -> list[Draft]:
@@ -106,14 +106,14 @@ def draft(event: Event, at: datetime) -> list[Draft]:
         body["c"] = commitments
     if objects:
         body["objects"] = objects
-    use = use_of(event.action)
+    use, year = use_of(event.action), from_us(body["t"]).year
     if _is_short(body):
         check_body(body)
-        return [Draft(body, use, openings)]
+        return [Draft(body, use, year, openings)]
     parts = _split(objects, SPLIT_BYTES - len(_encode(base)) - len(_encode(commitments)) - _ROOM_FOR_GROUP)
     if len(parts) == 1:
         body_bytes(body)
-        return [Draft(body, use, openings)]
+        return [Draft(body, use, year, openings)]
     drafts = []
     for part, chunk in enumerate(parts):
         group = {"group": base["id"], "part": part, "parts": len(parts)}
@@ -123,14 +123,13 @@ def draft(event: Event, at: datetime) -> list[Draft]:
         if part > 0:
             body["id"] = os.urandom(16).hex()
         body_bytes(body)
-        drafts.append(Draft(body, use, openings if part == 0 else ()))
+        drafts.append(Draft(body, use, year, openings if part == 0 else ()))
     return drafts
 
 
 def alias_keys(item: Draft) -> list[AliasKey]:
     """The aliases that a draft needs."""
-    body, keys = item.body, []
-    year = from_us(body["t"]).year
+    body, year, keys = item.body, item.year, []
     if "i" in body["actor"]:
         keys.append(AliasKey("person", body["actor"]["i"], year, item.use))
     for field, kind in (("x", "person"), ("g", "department"), ("e", "entity")):
@@ -148,8 +147,7 @@ def aliased(item: Draft, aliases: Mapping[AliasKey, str]) -> dict[str, Any]:
     Raises:
         KeyError: ``aliases`` lacks one of ``alias_keys(item)``.
     """
-    body, use = dict(item.body), item.use
-    year = from_us(body["t"]).year
+    body, use, year = dict(item.body), item.use, item.year
     if "i" in body["actor"]:
         body["actor"] = {**body["actor"], "i": aliases[AliasKey("person", body["actor"]["i"], year, use)]}
     for field, kind in (("x", "person"), ("g", "department"), ("e", "entity")):
@@ -189,15 +187,19 @@ def _base(event: Event, at: datetime) -> dict[str, Any]:
         "outcome": event.outcome,
         "t": to_us(at),
     }
-    optional: dict[str, Any] = {
-        "basis": event.basis or None,
-        "d": details or None,
-        "e": event.entity and event.entity.hex,
-        "g": event.by.department and event.by.department.hex,
-        "r": event.request,
-        "x": event.second and event.second.hex,
-    }
-    return body | {key: value for key, value in optional.items() if value is not None}
+    if event.basis:
+        body["basis"] = event.basis
+    if details:
+        body["d"] = details
+    if event.entity is not None:
+        body["e"] = event.entity.hex
+    if event.by.department is not None:
+        body["g"] = event.by.department.hex
+    if event.request is not None:
+        body["r"] = event.request
+    if event.second is not None:
+        body["x"] = event.second.hex
+    return body
 
 
 def _object(item: ObjectRef) -> dict[str, Any]:

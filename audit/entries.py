@@ -115,8 +115,7 @@ class Receipt(NamedTuple):
     leaf_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An entry serialised up to its place in the chain."""
 
     body: bytes

@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from sqlalchemy import Connection, SmallInteger, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
@@ -44,6 +44,7 @@ from core.database import Database, LogTable, ReadSession
 from core.errors import Conflict, Invalid, MunimentError, Unavailable
 
 MAX_BATCH = 512
+MAX_ORIGIN = 120
 _REMEMBERED = 50_000
 
 
@@ -77,13 +78,45 @@ class AuditIntakeMark(LogTable):
     """How many rows were moved; less than ``high`` where rows vanished before they could be."""
 
 
+class _Call:
+    """A future for one thread that waits at once: a lock where ``Future`` has a condition and a queue."""
+
+    __slots__ = ("_done", "_error", "_receipts")
+
+    def __init__(self) -> None:
+        self._done = threading.Lock()
+        self._done.acquire()
+        self._receipts: list[Receipt] = []
+        self._error: BaseException | None = None
+
+    def set_running_or_notify_cancel(self) -> bool:
+        return True
+
+    def set_result(self, receipts: list[Receipt]) -> None:
+        self._receipts = receipts
+        self._done.release()
+
+    def set_exception(self, error: BaseException) -> None:
+        self._error = error
+        self._done.release()
+
+    def result(self) -> list[Receipt]:
+        self._done.acquire()
+        if self._error is not None:
+            raise self._error
+        return self._receipts
+
+
+_Answer = Union["Future[list[Receipt]]", _Call]
+
+
 @dataclass(slots=True)
 class _Waiting:
     drafts: list[Draft]
     openings: list[SealedOpening]
     prepared: list[Prepared] | None
     epoch: int
-    future: "Future[list[Receipt]]" = field(default_factory=Future)
+    answer: _Answer
 
 
 class _Known(NamedTuple):
@@ -116,8 +149,8 @@ class Log:
             CatalogueChanged: this program declares a published action otherwise.
             Invalid: the origin or the key cannot stand in a checkpoint.
         """
-        if parse_vkey(vkey).name != origin or not fits("label", origin) or not fits("label", vkey):
-            raise Invalid("the log's key is named after its origin, and both fit an entry")
+        if parse_vkey(vkey).name != origin or not fits("label", vkey) or len(origin) > MAX_ORIGIN:
+            raise Invalid("the log's key is named after its origin, of 120 characters at most, without '@'")
         if origin != self.origin:
             raise OriginChanged("start the log under the origin it was opened with")
         with self.database.write() as session:
@@ -142,31 +175,15 @@ class Log:
             LogUnavailable: the log did not take them; show nothing.
             EventRefused, NotABody: an event says what has no place in the log.
         """
-        return self.submit(events, at=at).result()
+        call = _Call()
+        self._wait_in_line(events, at, call)
+        return call.result()
 
     def submit(self, events: Sequence[Event], *, at: datetime) -> "Future[list[Receipt]]":
         """Append events; the future is done once they are durable. A cancelled one may or may not be appended."""
-        drafts = [item for event in events for item in draft(event, at)]
-        openings = [item for each in drafts for item in each.openings]
-        if openings and self._seal is None:
-            raise NotSealable("this log was opened without a seal")
-        stored = sealed(openings, self._seal) if self._seal is not None and openings else []
-        known = self._known
-        try:
-            # Here, outside the transaction, wherever the aliases are known already.
-            prepared = [_prepare(item, known.aliases) for item in drafts]
-        except KeyError:
-            prepared = None
-        waiting = _Waiting(drafts, stored, prepared, known.epoch)
-        with self._arrival:
-            if self._closing:
-                raise LogUnavailable("the process is ending")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="audit-committer", daemon=True)
-                self._thread.start()
-            self._waiting.append(waiting)
-            self._arrival.notify()
-        return waiting.future
+        future: Future[list[Receipt]] = Future()
+        self._wait_in_line(events, at, future)
+        return future
 
     def move(self, drafts: Sequence[Draft], openings: Sequence[SealedOpening], *, high: int) -> int:
         """Append intake drafts that are not in the log yet, with their openings; tells how many were.
@@ -180,7 +197,7 @@ class Log:
             known = set(connection.scalars(select(AuditLeaf.event_id).where(AuditLeaf.event_id.in_(ids))))
             new = [item for item in drafts if item.event_id.bytes not in known]
             kept = [item for item in openings if item.event_id not in known]
-            _, learnt = self._append(connection, [_Waiting(new, kept, None, -1)])
+            _, learnt = self._append(connection, [_Waiting(new, kept, None, -1, _Call())])
             _mark(connection, high, len(new))
         self._remember(learnt)
         return len(new)
@@ -194,6 +211,28 @@ class Log:
         if thread is not None:
             thread.join()
 
+    def _wait_in_line(self, events: Sequence[Event], at: datetime, answer: _Answer) -> None:
+        drafts = [item for event in events for item in draft(event, at)]
+        openings = [item for each in drafts for item in each.openings]
+        if openings and self._seal is None:
+            raise NotSealable("this log was opened without a seal")
+        stored = sealed(openings, self._seal) if self._seal is not None and openings else []
+        known = self._known
+        try:
+            # Here, outside the transaction, wherever the aliases are known already.
+            prepared = [_prepare(item, known.aliases) for item in drafts]
+        except KeyError:
+            prepared = None
+        waiting = _Waiting(drafts, stored, prepared, known.epoch, answer)
+        with self._arrival:
+            if self._closing:
+                raise LogUnavailable("the process is ending")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="audit-committer", daemon=True)
+                self._thread.start()
+            self._waiting.append(waiting)
+            self._arrival.notify()
+
     def _run(self) -> None:
         while True:
             with self._arrival:
@@ -206,7 +245,7 @@ class Log:
                     entries += len(batch[-1].drafts)
             if not batch:
                 return
-            self._commit([item for item in batch if item.future.set_running_or_notify_cancel()])
+            self._commit([item for item in batch if item.answer.set_running_or_notify_cancel()])
 
     def _commit(self, batch: list[_Waiting]) -> None:
         try:
@@ -214,12 +253,12 @@ class Log:
                 receipts, known = self._append(session.connection(), batch)
         except Exception as error:
             for item in batch:
-                item.future.set_exception(error)
+                item.answer.set_exception(error)
             return
         self._remember(known)
         place = 0
         for item in batch:
-            item.future.set_result(receipts[place : place + len(item.drafts)])
+            item.answer.set_result(receipts[place : place + len(item.drafts)])
             place += len(item.drafts)
 
     def _append(self, connection: Connection, batch: list[_Waiting]) -> tuple[list[Receipt], _Known]:

@@ -12,21 +12,25 @@ memory and the private folder, is watched by ``ingest.extractor``.
 """
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
 import shutil
 import signal
 import site
+import stat
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from ingest import landlock, seccomp
 
+_PREFIX = "muniment-child-"
 _PR_SET_PDEATHSIG = 1
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -40,9 +44,38 @@ def make_private_folder() -> Path:
 
     Elsewhere it lies in the system's temporary folder, which :func:`in_force` tells.
     """
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_parent_folder()))
+
+
+def hold_folder(folder: Path) -> int:
+    """Keep :func:`sweep_folders` off ``folder`` for as long as the descriptor returned is open."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def sweep_folders() -> None:
+    """Remove the private folders, older than a minute, of parents that were killed before they could."""
+    for folder in (_parent_folder() or Path(tempfile.gettempdir())).glob(f"{_PREFIX}*"):
+        try:
+            about = folder.lstat()
+            if about.st_uid != os.getuid() or not stat.S_ISDIR(about.st_mode) or time.time() - about.st_mtime < 60:
+                continue
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass  # its parent lives
+        finally:
+            os.close(descriptor)
+
+
+def _parent_folder() -> Path | None:
     shared = Path("/dev/shm")  # noqa: S108 -- memory, never a disk; mkdtemp makes a private folder in it
-    parent = shared if shared.is_dir() and os.access(shared, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="muniment-", dir=parent))
+    return shared if shared.is_dir() and os.access(shared, os.W_OK) else None
 
 
 def empty_folder(folder: Path) -> None:

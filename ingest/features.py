@@ -20,8 +20,8 @@ HEAD_CHARACTERS, TAIL_CHARACTERS = 15_000, 5_000
 """A long text is judged by its beginning and its end."""
 HEADING_CHARACTERS = 350
 """Here a document says what it is: words of this part count a second time, as words of the head."""
-PIECE_BUCKETS = 1 << 13
-_PIECES = (4, 5)
+PIECE_BUCKETS = 1 << 14
+_PIECES = (4, 6)
 _HEADING = np.uint32(0x5BD1E995)
 
 CUES = (
@@ -91,7 +91,8 @@ def pair_hashes(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     """The hash of each word with the one after it."""
     wide = hashes.astype(np.uint64)
     mixed = wide[:-1] * np.uint64(0x9E3779B1) + wide[1:] * np.uint64(0x85EBCA6B)
-    return ((mixed ^ (mixed >> np.uint64(29))) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    hashed: NDArray[np.uint32] = ((mixed ^ (mixed >> np.uint64(29))) & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    return hashed
 
 
 def _pieces(folded: str) -> NDArray[np.float32]:

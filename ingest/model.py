@@ -22,8 +22,8 @@ from core.errors import IntegrityFailure
 from ingest import features
 from ingest.features import CUES, Features
 
-PIECES_SHARE, CUES_SHARE = 0.6, 0.5
-"""How much pieces of words and cues count beside whole words."""
+PIECES_SHARE, CUES_SHARE = 2.5, 0.5
+"""How much pieces of words and cues count beside whole words. Pieces carry over to words never met."""
 
 Floats = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ runs again and ends in the same state.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -27,7 +27,7 @@ from core.jobs import Claim
 from ingest.extraction import Extraction, Part, Trouble
 from ingest.extractor import Extractor
 from ingest.receive import Receiver
-from ingest.understand import Understood, understand
+from ingest.understand import XML_TYPES, Understood, understand
 from records import derived, events, names, pages, party, placement, record
 from records.content import Content
 from records.field import replace_fields
@@ -82,15 +82,16 @@ def read_version(content: Content, receiver: Receiver, extractor: Extractor, cla
         return
     try:
         opened = content.open_original(record_id, by=READER, purpose="work", version=version.ordinal, basis=basis)
-        extraction = extractor.extract(opened.chunks, name=opened.name)
-        name = opened.name
+        kept = _Beginning(opened.chunks)
+        extraction = extractor.extract(kept, name=opened.name)
     except IntegrityFailure as error:
         log.error("an original is damaged", extra={"id": str(record_id), "code": error.code})
         extraction = Extraction("application/octet-stream", trouble=Trouble("damaged", "The stored object is damaged."))
-        name = ""
+        kept = _Beginning(())
     if depth >= MOST_NESTED and extraction.parts and extraction.trouble is None:
         extraction = _without_parts(extraction)
-    understood = understand(extraction, name=name, own_names=(entity.name,))
+    xml = kept.whole if extraction.media_type in XML_TYPES else None
+    understood = understand(extraction, original_xml=xml, own_names=(entity.name,))
     page_object = _seal_pages(content, row.id, version_id, key, extraction)
     components = [
         _seal_component(content, row.id, version_id, key, part) for part in extraction.parts if part.kind == "component"
@@ -99,6 +100,29 @@ def read_version(content: Content, receiver: Receiver, extractor: Extractor, cla
     replaced = _enter(content, claim, holder, key, understood, page_object, components)
     for object_key, object_version in replaced:
         content.store.delete(object_key, object_version)
+
+
+class _Beginning:
+    """Passes chunks on and keeps them while they are few: an invoice in XML is read from the file itself."""
+
+    MOST_BYTES = 5 * 1024**2
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self._kept: list[bytes] | None = []
+        self._size = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._size += len(chunk)
+            if self._kept is not None:
+                self._kept = [*self._kept, chunk] if self._size <= self.MOST_BYTES else None
+            yield chunk
+
+    @property
+    def whole(self) -> bytes | None:
+        """All of it, or ``None`` where it was too long."""
+        return None if self._kept is None else b"".join(self._kept)
 
 
 def ask_again(session: WriteSession, record_id: UUID, *, by: Principal, at: datetime) -> Record:

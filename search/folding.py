@@ -61,4 +61,5 @@ def spellings(word: str) -> tuple[str, ...]:
 
 def squeeze(text: str) -> str:
     """Folded letters and digits only: how numbers are compared, so that ``R-2024/7`` equals ``r20247``."""
-    return "".join(character for character in fold(text) if character.isalnum())
+    folded = fold(text)
+    return folded if folded.isalnum() else "".join(filter(str.isalnum, folded))

@@ -16,7 +16,7 @@ from core.errors import Invalid
 from search.analysis import stems, tokens
 from search.criteria import FIELDS
 from search.folding import spellings
-from search.schema import SCHEMA, label, to_seconds
+from search.schema import SCHEMA, label, stems_field, to_seconds
 from search.tree import (
     Amounts,
     And,
@@ -102,7 +102,7 @@ def _word(text: str) -> Query:
     options.append(_boost(_term("label", label("key", text)), _KEY_WEIGHT))
     if len(found) == 1:
         forms = {stem for spelling in spellings(text) for token in tokens(spelling) for stem in stems(token)}
-        options += [_boost(_term("stems", form), _STEM_WEIGHT) for form in sorted(forms)]
+        options += [_boost(_term(stems_field(language), form), _STEM_WEIGHT) for language, form in sorted(forms)]
     return _any(options)
 
 

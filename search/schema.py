@@ -12,11 +12,11 @@ from tantivy import Document, Index, Schema, SchemaBuilder
 
 from core.clock import EPOCH
 from core.errors import Invalid
-from search.analysis import BLANKS, PLAIN, to_stems
+from search.analysis import LANGUAGES, PLAIN, STEMMING
 from search.folding import fold, squeeze
 from search.port import IndexDocument
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Changes with fields or analysis: an index of another version is rebuilt."""
 
 _WORDS: Final = ("body", "head", "title", "party")
@@ -57,11 +57,17 @@ _TOTAL_RANDOM_BITS: Final = 20
 _LARGEST: Final = 2**63 - 1
 
 
+def stems_field(language: str) -> str:
+    """The field, and the analyzer, of the stems of one language. A document fills that of its own only."""
+    return f"stems_{language}"
+
+
 def _build() -> Schema:
     builder = SchemaBuilder()
     for name in _WORDS:
         builder.add_text_field(name, tokenizer_name="plain", index_option="position")
-    builder.add_text_field("stems", tokenizer_name="blanks", index_option="freq")
+    for language in LANGUAGES:
+        builder.add_text_field(stems_field(language), tokenizer_name=stems_field(language), index_option="freq")
     for name in _LABELS:
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in (*_SHOWN.values(), TITLE_KEY):
@@ -78,7 +84,8 @@ SCHEMA: Final = _build()
 def register_analyzers(index: Index) -> None:
     """Must follow every open of a shard: analyzers are not part of its files."""
     index.register_tokenizer("plain", PLAIN)
-    index.register_tokenizer("blanks", BLANKS)
+    for language, analyzer in STEMMING.items():
+        index.register_tokenizer(stems_field(language), analyzer)
 
 
 def to_document(source: IndexDocument) -> Document:
@@ -115,9 +122,9 @@ def _add_words(document: Document, source: IndexDocument) -> None:
     for number in (source.number, source.case_file, source.record_number):
         if number:
             document.add_text("head", fold(number))
-    for text in (body, title):
-        if stems := to_stems(text, source.language or ""):
-            document.add_text("stems", stems)
+    if source.language in LANGUAGES:
+        document.add_text(stems_field(source.language), body)
+        document.add_text(stems_field(source.language), title)
 
 
 def label(field: str, value: str) -> str:

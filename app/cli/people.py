@@ -13,9 +13,10 @@ from accounts.departments import Department
 from accounts.entities import LegalEntity, NewEntity
 from accounts.permissions import ROLES, Role, works_in_department
 from accounts.principal import Grant, Principal
+from accounts.principals import operator_for
 from app.cli.session import Session, opened, options_of
 from core.database import WriteSession
-from core.errors import Invalid, NotFound
+from core.errors import Forbidden, Invalid, NotFound
 
 user_cli = typer.Typer(no_args_is_help=True, help="People and their roles.")
 token_cli = typer.Typer(no_args_is_help=True, help="API tokens.")
@@ -95,9 +96,9 @@ def create_token(
     with opened(options_of(context)) as session:
         runtime = session.runtime
         now = runtime.clock.now()
-        from accounts.principals import operator_for
-
         with runtime.main.write() as writing:
+            if session.options.token and people.find_by_name(writing, name, runtime.keys) != session.principal().id:
+                raise Forbidden("a token makes tokens for its own person only")
             by = operator_for(writing, name, at=now, keys=runtime.keys)
             scopes = [word.strip() for word in scope.split(",") if word.strip()]
             made = tokens.create(

@@ -57,7 +57,9 @@ def doctor(context: typer.Context) -> None:
         except (OSError, MunimentError):
             lines.append(("server", "unknown: the data folder cannot be read"))
     lines += [(f"cage: {name}", state) for name, state in cage.in_force().items()]
-    lines.append(("text recognition", ", ".join(sorted(ocr_models.find_models(ocr_models.default_folders()))) or "no models"))
+    lines.append(
+        ("text recognition", ", ".join(sorted(ocr_models.find_models(ocr_models.default_folders()))) or "no models")
+    )
     for name, value in lines:
         if options.as_json:
             import json

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
+from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
 from ingest import features
 from ingest.features import CUES, PIECE_BUCKETS, Features
@@ -114,7 +114,7 @@ def _learn(made: Sequence[Example]) -> Model:
     token_rarity = _rarity([np.isin(chosen, one.tokens) for one in seen])
     piece_rarity = _rarity([one.pieces > 0 for one in seen])
     matrix = _matrix(seen, chosen, token_rarity, piece_rarity)
-    fitted = LogisticRegression(C=12.0, max_iter=120, tol=1e-4)
+    fitted = LogisticRegression(C=2.0, max_iter=120, tol=1e-4)
     fitted.fit(matrix, np.array([classes.index(item.code) for item in made]))
     weights = fitted.coef_.T.astype(np.float32)
     tokens, pieces = weights[: len(chosen)], weights[len(chosen) : len(chosen) + PIECE_BUCKETS]
@@ -150,12 +150,11 @@ def _choose(seen: Iterable[Features]) -> NDArray[np.uint32]:
 
 def _rarity(present: Sequence[NDArray[np.bool_]]) -> Floats:
     count = np.sum(np.stack(present), axis=0)
-    return (np.log((1 + len(present)) / (1 + count)) + 0.3).astype(np.float32)
+    rarity: Floats = (0.3 * np.log((1 + len(present)) / (1 + count)) + 0.7).astype(np.float32)
+    return rarity
 
 
-def _matrix(
-    seen: Sequence[Features], chosen: NDArray[np.uint32], token_rarity: Floats, piece_rarity: Floats
-) -> csr_matrix[Any]:
+def _matrix(seen: Sequence[Features], chosen: NDArray[np.uint32], token_rarity: Floats, piece_rarity: Floats) -> Any:
     columns, values, ends = [], [], [0]
     for one in seen:
         token_columns, token_values = weigh_tokens(one, chosen, token_rarity)
@@ -170,7 +169,8 @@ def _matrix(
 
 def _logits(model: Model, made: Example) -> Floats:
     scores = model.score(features.extract(made.text, made.media_type))
-    return np.log(np.maximum(scores.probabilities, 1e-12))
+    logits: Floats = np.log(np.maximum(scores.probabilities, 1e-12))
+    return logits
 
 
 def _temperature(logits: Floats, truth: NDArray[np.intp]) -> float:
@@ -182,4 +182,4 @@ def _temperature(logits: Floats, truth: NDArray[np.intp]) -> float:
         chosen = scaled[np.arange(len(truth)), truth] - np.log(np.exp(scaled).sum(axis=1))
         return -float(chosen.mean())
 
-    return min((step / 20 for step in range(6, 80)), key=loss)
+    return min((step / 20 for step in range(1, 60)), key=loss)

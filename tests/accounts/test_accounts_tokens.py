@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from accounts_world import World, the_hash
 
-from accounts import passwords, principals, tokens
+from accounts import grants, passwords, principals, tokens
 from accounts.permissions import APPROVALS
 from accounts.principal import NotAllowed, system
 from accounts.tokens import DEFAULT_LIFE, LONGEST_LIFE, InvalidToken, TokenOver, UnknownToken
@@ -138,8 +138,6 @@ def test_the_list_shows_labels_to_the_owner_only_and_the_day_of_last_use(firm):
 
 
 def test_a_grant_that_ends_is_gone_from_the_token_at_once(firm):
-    from accounts import grants
-
     person = firm.person("lena", firm.grant("staff", "legal"))
     boss, token = firm.acting(firm.boss), make(firm, firm.acting(person))
     assert find(firm, token.secret).principal.may("record.read")

@@ -1,6 +1,7 @@
 """What an extraction child can still do: nothing that matters. Tried in processes of their own."""
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -119,6 +120,22 @@ def test_what_is_in_force_is_told():
     assert set(told) == {"memory", "folder", "parent", "capabilities", "files", "sockets"}
     assert told["sockets"] == "seccomp"
     assert told["parent"] == "ends with its parent"
+
+
+def test_folders_of_killed_parents_are_swept_and_those_in_use_are_not():
+    stale, used, fresh = (cage.make_private_folder() for _ in range(3))
+    held = cage.hold_folder(used)
+    for folder in (stale, used):
+        (folder / "left").write_text("x")
+        os.utime(folder, (1, 1))
+    try:
+        cage.sweep_folders()
+        assert [folder.exists() for folder in (stale, used, fresh)] == [False, True, True]
+    finally:
+        os.close(held)
+        for folder in (used, fresh):
+            cage.empty_folder(folder)
+            folder.rmdir()
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

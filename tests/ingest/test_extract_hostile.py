@@ -92,7 +92,7 @@ def test_changed_bytes_never_break_the_extractor(extractor):
 
 
 def child_of(extractor):
-    return extractor._process.pid
+    return extractor._child.pid
 
 
 def freeze(extractor):
@@ -141,8 +141,8 @@ def test_a_document_whose_child_is_killed_for_earlier_ones_is_read_by_a_new_one(
 def test_an_idle_child_ends_by_itself_and_a_new_one_follows():
     with Extractor(idle_seconds=0.3) as idle:
         idle.extract([b"x"], name="a")
-        first, process = child_of(idle), idle._process
-        assert process.wait(5) == 0
+        first = child_of(idle)
+        assert os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT).si_status == 0
         assert idle.extract([b"y"], name="a").text == "y"
         assert child_of(idle) != first
 
@@ -171,7 +171,7 @@ def test_a_stopped_extractor_interrupts_its_document_without_blaming_it():
 def test_no_folder_is_left_behind():
     with Extractor() as made:
         made.extract([raw.odt("x")], name="a.odt")
-        folder = made._folder
+        folder = made._child.folder
         assert folder.is_dir()
         assert list(folder.iterdir()) == []
     assert not folder.exists()
@@ -195,5 +195,7 @@ def test_nothing_connects_seen_from_outside_python(tmp_path):
         timeout=120,
     )
     calls = [line for line in log.read_text().splitlines() if "connect(" in line or "socket(" in line]
-    assert [line for line in calls if "AF_INET" in line] == []
-    assert [line for line in calls if "connect(" in line and "= 0" in line] == []
+    # libc asks a local name service for the user, in vain; a library asks at import whether there is IPv6,
+    # and the cage refuses it the socket.
+    assert [line for line in calls if "connect(" in line and ("AF_INET" in line or line.endswith("= 0"))] == []
+    assert [line for line in calls if "socket(AF_INET" in line and "EPERM" not in line] == []

@@ -86,7 +86,7 @@ def test_no_stemmer_changes_the_first_letter(language: str) -> None:
     words = ["dying", "skies", "ying", "yes", "übungen", "äpfel", "iepure", "iubire", "oye", "llover", "huir"]
     for word in (*words, "aux", "yeux", "était", "jsou", "y", "ii"):
         folded = fold(word)
-        assert (stem(folded, language) or "").startswith(f"{language}:{folded[0]}")
+        assert (stem(folded, language) or "")[:1] == folded[:1]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
@@ -44,7 +45,7 @@ def places_of(folder: Path, word: str) -> list[str]:
         }
         places += [path.name for path in shard.iterdir() if path.name[:32].isalnum() and path.name[:32] not in segments]
         searcher = Index.open(str(shard)).searcher()
-        fields = ("body", "stems", "head", "title", "party", "record")
+        fields = ("body", "stems_en", "head", "title", "party", "record")
         places += [f"{shard.name} {field}" for field in fields if searcher.doc_freq(field, word)]
         places += [
             f"{shard.name} label" for field in ("number", "case") if searcher.doc_freq("label", f"{field}:{word}")
@@ -233,6 +234,27 @@ def test_a_full_disk_is_told_and_the_index_goes_on_afterwards(folder: Path) -> N
         assert found(index, "common") == {each.record_id for each in kept}
         fill(index, [a_document("common")])
         assert len(found(index, "common")) == 2
+
+
+def test_many_threads_ask_while_one_writes(folder: Path) -> None:
+    with EmbeddedIndex(folder, shard_records=20) as index, EmbeddedReader(folder) as reader:
+        fill(index, [a_document("die Verträge", language="de")])
+
+        def ask(_: int) -> list[int]:
+            totals = []
+            for _ in range(30):
+                assert [each.text for each in reader.suggest("vertr", None)] == ["vertrage"]
+                request = SearchRequest(parse("vertrag").tree, access_sets=None, facets=("class",))
+                totals.append(reader.search(request).total)
+            return totals
+
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(ask, range(4))
+            for _ in range(10):
+                fill(index, [a_document("die Verträge", language="de") for _ in range(5)])
+            for totals in answers:
+                assert totals == sorted(totals)
+        assert index.count() == 51
 
 
 WRITER = """

@@ -2,10 +2,13 @@
 
 import io
 import struct
+import tempfile
 import zipfile
 import zlib
 from email.message import EmailMessage
+from pathlib import Path
 
+import pypandoc
 from docx import Document as WordDocument
 from fpdf import FPDF
 from openpyxl import Workbook
@@ -109,22 +112,11 @@ def pptx(*slides: str) -> bytes:
 
 
 def odt(text: str) -> bytes:
-    """The least that is an OpenDocument text."""
-    office = "urn:oasis:names:tc:opendocument:xmlns:office:1.0"
-    content = (
-        f'<office:document-content xmlns:office="{office}" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
-        f' office:version="1.2"><office:body><office:text><text:p>{text}</text:p></office:text></office:body>'
-        "</office:document-content>"
-    )
-    return zip_of(
-        {
-            "mimetype": b"application/vnd.oasis.opendocument.text",
-            "content.xml": content.encode(),
-            "styles.xml": f'<office:document-styles xmlns:office="{office}" office:version="1.2"/>'.encode(),
-            "META-INF/manifest.xml": b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:'
-            b'manifest:1.0"/>',
-        }
-    )
+    """An OpenDocument text, by pandoc."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made.odt"
+        pypandoc.convert_text(text, "odt", format="markdown", outputfile=str(path))
+        return path.read_bytes()
 
 
 def zip_of(members: dict[str, bytes]) -> bytes:

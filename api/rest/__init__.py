@@ -1,0 +1,31 @@
+"""REST under ``/api/v1``: stable for other people's programs. One module per noun.
+
+Lists give ``items`` and, where there is more, ``next``: the ``cursor`` of the next page.
+"""
+
+from starlette.routing import BaseRoute
+
+
+def routes() -> list[BaseRoute]:
+    """All routes, each with its full path."""
+    from api.rest import (
+        audit,
+        case_files,
+        content,
+        grants,
+        history,
+        me,
+        pages,
+        people,
+        places,
+        records,
+        search,
+        state,
+        uploads,
+    )
+
+    modules = (uploads, records, history, content, pages, search, places, case_files, people, grants, me, audit, state)
+    return [route for module in modules for route in module.router.routes]
+
+
+__all__ = ["routes"]

@@ -1,0 +1,133 @@
+"""For whoever watches the machine: is it alive, is it ready, what does it count. And the API's own description."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Request
+from pydantic import Field
+from starlette.responses import JSONResponse, PlainTextResponse
+
+from api.deps import PUBLIC, Local, Run
+from api.metrics import MEDIA_TYPE, Metrics
+from api.rest.parameters import PREFIX, View
+from api.routing import Router
+from app.runtime import Runtime
+from audit import intake
+from core import jobs
+from core.errors import MunimentError, Unavailable
+from core.leases import ProcessLease
+
+router = Router(tags=["state"])
+
+OLDEST_INTAKE = timedelta(seconds=30)
+"""Older than this, changes are not reaching the log."""
+_KEEP_SECONDS = 1.0
+_lock = threading.Lock()
+
+
+class AliveView(View):
+    """The process answers."""
+
+    status: str
+
+
+class ReadyView(View):
+    """Whether work can be taken, and what stands in the way."""
+
+    ready: bool
+    checks: dict[str, str] = Field(description="`ok`, or the code of what is wrong.")
+
+
+class KeeperAbsent(Unavailable):
+    """No keeper is at work: nothing is indexed, and changes wait to enter the log."""
+
+    code = "keeper_absent"
+
+
+class IntakeStuck(Unavailable):
+    """Changes have waited too long to enter the log."""
+
+    code = "intake_stuck"
+
+
+@router.get("/healthz", dependencies=[PUBLIC])
+def is_alive() -> AliveView:
+    """The web server answers. Nothing else is looked at."""
+    return AliveView(status="ok")
+
+
+@router.get("/readyz", dependencies=[PUBLIC], responses={503: {"model": ReadyView, "description": "Not ready."}})
+def is_ready(request: Request, run: Run) -> JSONResponse:
+    """Whether database, log, store, index and keeper do their work at this moment."""
+    state = request.app.state
+    with _lock:
+        # Anybody may ask; the disk is tried at most once a second.
+        known: tuple[float, dict[str, str]] | None = getattr(state, "readiness", None)
+        if known is None or time.monotonic() - known[0] > _KEEP_SECONDS:
+            known = state.readiness = time.monotonic(), checks(run)
+    found = known[1]
+    ready = all(result == "ok" for result in found.values())
+    return JSONResponse(ReadyView(ready=ready, checks=found).model_dump(), 200 if ready else 503)
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def read_metrics(request: Request, run: Run, by: Local) -> PlainTextResponse:
+    """Counters in the Prometheus text format: from this machine, or for who manages the installation."""
+    metrics: Metrics = request.app.state.metrics
+    with run.main.read() as session:
+        counts = jobs.counts(session)
+        waits = intake.backlog(session, at=run.clock.now())
+    lines = ["# TYPE muniment_jobs gauge"]
+    lines += [f'muniment_jobs{{queue="{queue}",state="{state}"}} {n}' for (queue, state), n in sorted(counts.items())]
+    lines += ["# TYPE muniment_intake_waiting gauge", f"muniment_intake_waiting {waits.waiting}"]
+    lines += ["# TYPE muniment_intake_oldest_seconds gauge"]
+    lines += [f"muniment_intake_oldest_seconds {waits.oldest_age.total_seconds():.3f}"]
+    lines += metrics.lines()
+    return PlainTextResponse("\n".join(lines) + "\n", media_type=MEDIA_TYPE)
+
+
+@router.get(f"{PREFIX}/openapi.json", dependencies=[PUBLIC], include_in_schema=False)
+async def read_description(request: Request) -> JSONResponse:
+    """This API, described."""
+    return JSONResponse(request.app.openapi())
+
+
+def checks(run: Runtime) -> dict[str, str]:
+    """What readiness depends on, each tried now: ``ok`` or the code of what is wrong."""
+    tried: dict[str, Callable[[], object]] = {
+        "database": lambda: _begin(run.main),
+        "log": lambda: _begin(run.log_database),
+        "intake": lambda: _intake(run),
+        "keeper": lambda: _keeper(run),
+        "store": run.store.check,
+        "index": run.index.count,
+    }
+    found = {}
+    for name, check in tried.items():
+        try:
+            check()
+            found[name] = "ok"
+        except MunimentError as error:
+            found[name] = error.code
+    return found
+
+
+def _begin(database: Any) -> None:
+    with database.write():
+        pass
+
+
+def _intake(run: Runtime) -> None:
+    with run.main.read() as session:
+        if intake.backlog(session, at=run.clock.now()).oldest_age > OLDEST_INTAKE:
+            raise IntakeStuck
+
+
+def _keeper(run: Runtime) -> None:
+    with run.main.read() as session:
+        lease = session.get(ProcessLease, "keeper")
+    if lease is None or lease.until <= run.clock.now():
+        raise KeeperAbsent

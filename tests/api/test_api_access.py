@@ -1,0 +1,269 @@
+"""Every route states a permission, and gives what it gives to nobody without it.
+
+The routes are those of the application, not of a list here: a new REST route fails these
+tests until it has a row in ``REQUESTS``, which shows it succeeding for somebody.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.routing import APIRoute
+
+from accounts.permissions import PERMISSIONS, ROLE_PERMISSIONS
+from api.deps import ANYBODY, LOOPBACK_OR, SIGNED_IN, permission_of
+from api.rest import routes
+from tests.support.app import ROLES, STRANGER, Office, form_of
+
+Request = tuple[str, dict[str, Any]]
+V1 = "/api/v1"
+REST = [route for route in routes() if isinstance(route, APIRoute)]
+
+
+def _new_record(office: Office) -> str:
+    return str(office.upload(uuid4().bytes, "bytes.bin", class_="supplier_invoice")["id"])
+
+
+def _read_record(office: Office) -> str:
+    return str(office.client("clerk").get(f"{V1}/search?q=Zebrafink").json()["items"][0]["id"])
+
+
+def _about_record(suffix: str = "", **arguments: Any) -> Callable[[Office], Request]:
+    return lambda office: (f"{V1}/records/{_read_record(office)}{suffix}", arguments)
+
+
+def _change(office: Office) -> Request:
+    record = _new_record(office)
+    tag = office.client("clerk").get(f"{V1}/records/{record}").headers["etag"]
+    return f"{V1}/records/{record}", {"json": {"class": "receipt"}, "headers": {"If-Match": tag}}
+
+
+def _component(office: Office) -> Request:
+    invoice = b"%PDF"  # The component is added below the door, since reading one takes a whole e-invoice.
+    record = office.upload(invoice, "invoice.pdf", class_="supplier_invoice")["id"]
+    return f"{V1}/records/{record}/components/{office.add_component(UUID(record))}", {}
+
+
+def _case_file(office: Office) -> str:
+    body = {
+        "entity": str(office.entity),
+        "kind": "supplier",
+        "number": f"S-{uuid4().hex[:8]}",
+        "name": "Acme",
+        "opened_on": "2026-01-02",
+    }
+    return str(office.client("clerk").post(f"{V1}/case-files", json=body).json()["id"])
+
+
+def _opening(office: Office) -> Request:
+    number = f"S-{uuid4().hex[:8]}"
+    body = {"entity": str(office.entity), "kind": "supplier", "number": number, "name": "A", "opened_on": "2026-01-02"}
+    return f"{V1}/case-files", {"json": body}
+
+
+def _person(office: Office) -> str:
+    answer = office.client("admin").post(f"{V1}/people", json={"sign_in_name": f"p{uuid4().hex[:10]}"})
+    return str(answer.json()["id"])
+
+
+def _suspended(office: Office) -> Request:
+    person = _person(office)
+    assert office.client("admin").put(f"{V1}/people/{person}/suspension").status_code == 204
+    return f"{V1}/people/{person}/suspension", {}
+
+
+def _proposal(office: Office) -> Request:
+    return f"{V1}/people/{_person(office)}/grants", {"json": {"role": "auditor", "entity": str(office.entity)}}
+
+
+def _request_for_grant(office: Office) -> str:
+    path, arguments = _proposal(office)
+    return str(office.client("admin").post(path, **arguments).json()["id"])
+
+
+def _grant(office: Office) -> str:
+    answer = office.client("officer").post(f"{V1}/grant-requests/{_request_for_grant(office)}/confirmation")
+    return str(answer.json()["id"])
+
+
+def _token(office: Office) -> Request:
+    made = office.client("clerk").post(f"{V1}/me/tokens", json={"scopes": ["read"]})
+    return f"{V1}/me/tokens/{made.json()['id']}", {}
+
+
+def _fixed(path: str, **arguments: Any) -> Callable[[Office], Request]:
+    return lambda _: (path, arguments)
+
+
+REQUESTS: dict[tuple[str, str], tuple[str, Callable[[Office], Request]]] = {
+    ("POST", f"{V1}/records"): ("clerk", _fixed(f"{V1}/records", files=form_of(b"x", "x.txt"))),
+    ("PUT", f"{V1}/uploads"): ("clerk", _fixed(f"{V1}/uploads", content=b"x")),
+    ("POST", f"{V1}/records/{{record_id}}/versions"): (
+        "clerk",
+        lambda office: (f"{V1}/records/{_new_record(office)}/versions", {"content": b"better"}),
+    ),
+    ("GET", f"{V1}/records"): ("clerk", _fixed(f"{V1}/records")),
+    ("GET", f"{V1}/records/{{record_id}}"): ("clerk", _about_record()),
+    ("PATCH", f"{V1}/records/{{record_id}}"): ("clerk", _change),
+    ("POST", f"{V1}/records/{{record_id}}/reading"): (
+        "clerk",
+        lambda office: (f"{V1}/records/{_new_record(office)}/reading", {}),
+    ),
+    ("GET", f"{V1}/records/{{record_id}}/history"): ("clerk", _about_record("/history")),
+    ("HEAD", f"{V1}/records/{{record_id}}/content"): ("clerk", _about_record("/content")),
+    ("GET", f"{V1}/records/{{record_id}}/content"): ("clerk", _about_record("/content")),
+    ("GET", f"{V1}/records/{{record_id}}/components/{{component_id}}"): ("clerk", _component),
+    ("GET", f"{V1}/records/{{record_id}}/text"): ("clerk", _about_record("/text")),
+    ("GET", f"{V1}/records/{{record_id}}/pages/{{number}}.png"): ("clerk", _about_record("/pages/1.png?width=240")),
+    ("GET", f"{V1}/records/{{record_id}}/pages/{{number}}"): ("clerk", _about_record("/pages/1")),
+    ("GET", f"{V1}/records/{{record_id}}/thumbnail.png"): ("clerk", _about_record("/thumbnail.png")),
+    ("GET", f"{V1}/search"): ("clerk", _fixed(f"{V1}/search?q=Zebrafink")),
+    ("GET", f"{V1}/suggest"): ("clerk", _fixed(f"{V1}/suggest?q=ze")),
+    ("GET", f"{V1}/record-classes"): ("auditor", _fixed(f"{V1}/record-classes")),
+    ("GET", f"{V1}/entities"): ("auditor", _fixed(f"{V1}/entities")),
+    ("GET", f"{V1}/departments"): ("auditor", _fixed(f"{V1}/departments")),
+    ("GET", f"{V1}/case-files"): ("clerk", _fixed(f"{V1}/case-files")),
+    ("POST", f"{V1}/case-files"): ("clerk", _opening),
+    ("GET", f"{V1}/case-files/{{case_file_id}}"): (
+        "clerk",
+        lambda office: (f"{V1}/case-files/{_case_file(office)}", {}),
+    ),
+    ("PUT", f"{V1}/case-files/{{case_file_id}}/access/{{person_id}}"): (
+        "clerk",
+        lambda office: (f"{V1}/case-files/{_case_file(office)}/access/{office.people['hr']}", {}),
+    ),
+    ("DELETE", f"{V1}/case-files/{{case_file_id}}/access/{{person_id}}"): (
+        "clerk",
+        lambda office: (f"{V1}/case-files/{_case_file(office)}/access/{office.people['hr']}", {}),
+    ),
+    ("PUT", f"{V1}/case-files/{{case_file_id}}/triggers/{{trigger}}"): (
+        "clerk",
+        lambda office: (
+            f"{V1}/case-files/{_case_file(office)}/triggers/contract_end",
+            {"json": {"happened_on": "2026-06-30"}},
+        ),
+    ),
+    ("GET", f"{V1}/people"): ("admin", _fixed(f"{V1}/people")),
+    ("POST", f"{V1}/people"): (
+        "admin",
+        lambda _: (f"{V1}/people", {"json": {"sign_in_name": f"n{uuid4().hex[:10]}"}}),
+    ),
+    ("PUT", f"{V1}/people/{{person_id}}/suspension"): (
+        "admin",
+        lambda office: (f"{V1}/people/{_person(office)}/suspension", {}),
+    ),
+    ("DELETE", f"{V1}/people/{{person_id}}/suspension"): ("admin", _suspended),
+    ("GET", f"{V1}/grant-requests"): ("officer", _fixed(f"{V1}/grant-requests")),
+    ("POST", f"{V1}/people/{{person_id}}/grants"): ("admin", _proposal),
+    ("POST", f"{V1}/grant-requests/{{grant_request_id}}/confirmation"): (
+        "officer",
+        lambda office: (f"{V1}/grant-requests/{_request_for_grant(office)}/confirmation", {}),
+    ),
+    ("DELETE", f"{V1}/grant-requests/{{grant_request_id}}"): (
+        "officer",
+        lambda office: (f"{V1}/grant-requests/{_request_for_grant(office)}", {}),
+    ),
+    ("DELETE", f"{V1}/grants/{{grant_id}}"): ("admin", lambda office: (f"{V1}/grants/{_grant(office)}", {})),
+    ("GET", f"{V1}/me"): ("dpo", _fixed(f"{V1}/me")),
+    ("GET", f"{V1}/me/tokens"): ("dpo", _fixed(f"{V1}/me/tokens")),
+    ("POST", f"{V1}/me/tokens"): ("dpo", _fixed(f"{V1}/me/tokens", json={"scopes": ["audit"]})),
+    ("DELETE", f"{V1}/me/tokens/{{token_id}}"): ("clerk", _token),
+    ("GET", f"{V1}/audit/checkpoint"): ("auditor", _fixed(f"{V1}/audit/checkpoint")),
+    ("GET", f"{V1}/audit/proof/{{seq}}"): ("auditor", _fixed(f"{V1}/audit/proof/1")),
+    ("GET", "/healthz"): (STRANGER, _fixed("/healthz")),
+    ("GET", "/metrics"): (STRANGER, _fixed("/metrics")),
+    ("GET", f"{V1}/openapi.json"): (STRANGER, _fixed(f"{V1}/openapi.json")),
+}
+UNREADY = {("GET", "/readyz")}
+"""Answers by the state of the installation, not by who asks: see ``test_api_state``."""
+
+
+def _keys() -> list[tuple[str, str]]:
+    return [(method, route.path) for route in REST for method in sorted(route.methods or ())]
+
+
+def test_every_route_of_the_application_states_one_permission(shared_office: Office) -> None:
+    known = {*PERMISSIONS, ANYBODY, SIGNED_IN, *(LOOPBACK_OR + each for each in PERMISSIONS)}
+    paths = [route for route in shared_office.app.routes if isinstance(route, APIRoute)]
+    silent = [route.path for route in paths if permission_of(route) not in known]
+    assert silent == []
+    assert len(paths) > len(REST)
+
+
+def test_nothing_but_routes_with_a_permission_answers(shared_office: Office) -> None:
+    others = [route for route in shared_office.app.routes if not isinstance(route, APIRoute)]
+    assert others == []
+
+
+def test_every_rest_route_is_tried() -> None:
+    assert set(_keys()) - UNREADY == set(REQUESTS)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(REQUESTS), ids=lambda value: re.sub(r"[{}]", "", value))
+def test_a_request_succeeds_for_one_role_and_for_none_without_the_permission(
+    shared_office: Office, method: str, path: str
+) -> None:
+    route = next(route for route in REST if route.path == path and method in (route.methods or ()))
+    permission = permission_of(route) or ""
+    allowed, build = REQUESTS[method, path]
+    address, arguments = build(shared_office)
+
+    if permission not in (ANYBODY, LOOPBACK_OR + "installation.manage"):
+        refused = shared_office.client(STRANGER).request(method, address, **arguments)
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"] == "Bearer"
+    for name, (role, _) in ROLES.items():
+        if permission in PERMISSIONS and permission not in ROLE_PERMISSIONS[role]:  # type: ignore[index]
+            refused = shared_office.client(name).request(method, address, **arguments)
+            assert refused.status_code == 403, name
+            if method != "HEAD":
+                assert refused.json()["code"] == "not_allowed"
+
+    answer = shared_office.client(allowed).request(method, address, **arguments)
+    assert 200 <= answer.status_code < 300, answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(REQUESTS), ids=lambda value: re.sub(r"[{}]", "", value))
+def test_a_token_reaches_no_farther_than_its_scopes(shared_office: Office, method: str, path: str) -> None:
+    route = next(route for route in REST if route.path == path and method in (route.methods or ()))
+    permission = permission_of(route) or ""
+    if permission not in PERMISSIONS:
+        return
+    allowed, build = REQUESTS[method, path]
+    address, arguments = build(shared_office)
+    others = [scope for scope in ("capture", "read", "audit", "admin") if scope != PERMISSIONS[permission][0]]
+    assert shared_office.client(allowed, *others).request(method, address, **arguments).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    sorted(key for key in REQUESTS if "{record_id}" in key[1]),
+    ids=lambda value: re.sub(r"[{}]", "", value),
+)
+def test_a_record_of_another_department_answers_as_one_that_never_was(
+    shared_office: Office, method: str, path: str
+) -> None:
+    address, arguments = REQUESTS[method, path][1](shared_office)
+    hidden = shared_office.client("hr").request(method, address, **arguments)
+    number = re.search(r"/records/([0-9a-f-]{36})", address)
+    assert number is not None
+    absent = shared_office.client("hr").request(method, address.replace(number[1], str(uuid4())), **arguments)
+    assert (hidden.status_code, absent.status_code) == (404, 404)
+    if method != "HEAD":
+        assert _without_request(hidden.json()) == _without_request(absent.json())
+
+
+def _without_request(problem: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in problem.items() if key != "request"}
+
+
+def test_refusals_of_people_are_in_the_log_and_those_of_strangers_are_not(shared_office: Office) -> None:
+    record = _read_record(shared_office)
+    before = shared_office.leaves()
+    shared_office.client(STRANGER).get(f"{V1}/records/{record}")
+    assert shared_office.leaves() == before
+    shared_office.client("hr").get(f"{V1}/records/{record}")
+    shared_office.client("admin").get(f"{V1}/records/{record}")
+    assert shared_office.actions_since(before) == ["record.refused", "request.refused"]
