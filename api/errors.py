@@ -167,6 +167,8 @@ def json_response(problem: Problem, headers: Mapping[str, str] | None = None) ->
     found = dict(headers or {})
     if problem.status == 401:
         found["WWW-Authenticate"] = "Bearer"
+    if problem.status == 416:
+        found["Content-Range"] = f"bytes */{problem.fields['size_bytes']}"
     if problem.status == 503:
         found["Retry-After"] = "5"
     return JSONResponse(problem.to_json(), problem.status, found, MEDIA_TYPE)

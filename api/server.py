@@ -19,8 +19,9 @@ import uvicorn
 
 from accounts import setup
 from api.app import create_app
-from app.build import build, folder_of
+from app.build import build
 from app.celery_app import Waker, make
+from app.folders import folder_of
 from app.runtime import Runtime
 from app.settings import Settings
 from core.errors import Unavailable

@@ -5,8 +5,9 @@ import time
 
 from celery.beat import Scheduler
 
-from app.build import build, folder_of
+from app.build import build
 from app.celery_app import make
+from app.folders import folder_of
 from app.settings import Settings
 from core import leases
 

@@ -7,13 +7,12 @@ import logging
 from collections.abc import Callable, Collection
 from uuid import UUID
 
-from app import migrate
-from app.folders import DataFolder
+from app.folders import DataFolder, folder_of
 from app.runtime import Runtime
 from app.settings import Settings
 from audit.checkpoint import Signer
-from audit.keyfile import SigningKey, create_key, load_key
-from audit.log import Log, new_origin, started_as
+from audit.keyfile import load_key
+from audit.log import Log, started_as
 from audit.seal import KeySeal, seal_openings
 from core.clock import SystemClock
 from core.errors import Conflict
@@ -22,55 +21,19 @@ from ingest.receive import Receiver
 from records.content import Content
 from search.reader import EmbeddedReader
 from vault.directory import DirectoryStore
-from vault.keyring import Keyring, Shredded, has_epochs
+from vault.keyring import Keyring
 from vault.keys import KeyFile
 
 log = logging.getLogger("muniment.build")
 
 OPENINGS = UUID("00000000-0000-7000-8000-00006f70656e")
-"""Subject of the key that seals the openings of the audit log."""
+"""Subject of the key that seals the openings of the audit log (frozen)."""
 
 
 class NotPrepared(Conflict):
     """The data folder is not ready."""
 
     code = "data_folder_not_prepared"
-
-
-def folder_of(settings: Settings) -> DataFolder:
-    """The data folder that the settings name."""
-    return DataFolder(settings.data.expanduser().absolute())
-
-
-def prepare(settings: Settings) -> None:
-    """Make or migrate everything a start needs; run it under ``DataFolder.served``.
-
-    Raises:
-        IntegrityFailure: the log does not match its last signed checkpoint, or a key is lost: nothing is changed.
-    """
-    folder = folder_of(settings)
-    folder.make(settings.keys_folder)
-    migrate.upgrade(folder)
-    main, log_database = _databases(folder)
-    try:
-        clock = SystemClock()
-        with main.read() as session:
-            old = has_epochs(session)
-        keys = Keyring(KeyFile.establish(settings.keys_folder, has_epochs=old))
-        keys.destroy_retired(main, at=clock.now())
-        with main.write() as session:
-            try:
-                keys.get(session, OPENINGS)
-            except Shredded:
-                keys.create(session, OPENINGS, kind="openings", at=clock.now())
-        with log_database.read() as session:
-            started = started_as(session)
-        key = _log_key(settings, started[0] if started else None)
-        Log(log_database, key.origin, clock, seal=_seal(main, keys)).start(key.origin, str(key.verifier))
-        Signer(log_database, key, folder.log / "checkpoint", clock).start()
-    finally:
-        main.close()
-        log_database.close()
 
 
 def build(settings: Settings, *, wake: Callable[[Collection[str]], None] = lambda queues: None) -> Runtime:
@@ -82,7 +45,7 @@ def build(settings: Settings, *, wake: Callable[[Collection[str]], None] = lambd
     folder = folder_of(settings)
     if not (folder.databases / "log.db").exists():
         raise NotPrepared("start the server once, or run a command that makes the data folder")
-    main, log_database = _databases(folder)
+    main, log_database = databases_of(folder)
     main.after_commit = wake
     clock = SystemClock()
     keys = Keyring(KeyFile(settings.keys_folder))
@@ -90,7 +53,7 @@ def build(settings: Settings, *, wake: Callable[[Collection[str]], None] = lambd
         started = started_as(session)
     if started is None:
         raise NotPrepared("start the server once, or run a command that makes the data folder")
-    seal = _seal(main, keys)
+    seal = seal_of(main, keys)
     audit_log = Log(log_database, started[0], clock, seal=seal)
     with main.write() as session:
         seal_openings(session, seal)
@@ -124,18 +87,12 @@ def signer_of(runtime: Runtime) -> Signer:
     return signer
 
 
-def _log_key(settings: Settings, origin: str | None) -> SigningKey:
-    path = settings.keys_folder / "log.key"
-    # A key without a log: the very first start was cut short in between.
-    if origin is not None or path.exists():
-        return load_key(path)
-    return create_key(path, settings.origin or new_origin())
-
-
-def _databases(folder: DataFolder) -> tuple[SqliteDatabase, SqliteDatabase]:
+def databases_of(folder: DataFolder) -> tuple[SqliteDatabase, SqliteDatabase]:
+    """``main`` and ``log``."""
     return SqliteDatabase(folder.databases / "main.db"), SqliteDatabase(folder.databases / "log.db")
 
 
-def _seal(main: SqliteDatabase, keys: Keyring) -> KeySeal:
+def seal_of(main: SqliteDatabase, keys: Keyring) -> KeySeal:
+    """What seals the openings of the audit log."""
     with main.read() as session:
         return KeySeal(keys.get(session, OPENINGS).secret)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.settings import Settings
 from core.errors import Conflict, Unavailable
 
 
@@ -101,3 +102,8 @@ class DataFolder:
                 return False
         except DataFolderInUse:
             return True
+
+
+def folder_of(settings: Settings) -> DataFolder:
+    """The data folder that the settings name."""
+    return DataFolder(settings.data.expanduser().absolute())

@@ -1,4 +1,4 @@
-"""Entry of the child processes: ``python -m app.process worker|beat|keeper|prepare`` (the web server: ``python -m api``).
+"""Entry of the child processes: ``python -m app.process worker|beat|keeper|prepare`` (the web server: ``-m api``).
 
 A child leads no life of its own: it ends when the supervisor's pipe closes or, where the
 kernel can say so, when the supervisor dies.
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 
 from app import logs, settings
-from app.build import build, prepare, signer_of
+from app.build import build, signer_of
 from app.runtime import Runtime
 from app.settings import Settings
 from app.supervisor import PARENT_PIPE, REPLACES
@@ -51,6 +51,8 @@ def be(name: str, run: Child) -> int:
 
 
 def _prepare(chosen: Settings) -> int:
+    from app.prepare import prepare
+
     try:
         prepare(chosen)
         runtime = build(chosen)

@@ -6,9 +6,12 @@ import signal
 import threading
 from typing import Any
 
+from celery.worker import WorkController
+
 from app import handlers
-from app.build import build, folder_of
+from app.build import build
 from app.celery_app import LOOK, TICK, WORKED_BY_WORKER, Waker, make
+from app.folders import folder_of
 from app.runner import Runner, renewing_leases
 from app.settings import Settings
 from core import leases
@@ -46,15 +49,16 @@ def run(chosen: Settings, stopping: threading.Event) -> int:
         # Threads that wait for a child are free now; anything else must not keep the process.
         threading.Timer(5.0, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
 
-    worker = celery.Worker(
+    # Not ``celery.Worker``: that one is for a terminal, with signal handlers and a banner of its own.
+    worker = WorkController(
+        app=celery,
         queues=["look", "tick"],
-        pool="threads",
+        pool_cls="threads",
         concurrency=count + 1,
         without_heartbeat=True,
         without_mingle=True,
         without_gossip=True,
         loglevel="WARNING",
-        quiet=True,
     )
     threading.Thread(target=stop_when_told, args=(worker,), name="stop", daemon=True).start()
     with renewing_leases(runtime, holder):

@@ -134,17 +134,16 @@ def check_right_edge(session: ReadSession, keys: list[VerifierKey], file: Path |
     if head is None:
         return
     try:
-        at_checkpoint = range_over(session, 0, last.size)
-        at_head = range_over(session, 0, size)
+        if range_over(session, 0, last.size).root() != last.root:
+            wrong = _first_wrong(session, last.size)
+            raise LogMismatch("the entries do not have the root that was signed", position=wrong)
+        _extend(session, last, head)
+        if range_over(session, 0, size).to_bytes() != head.range:
+            raise LogMismatch("a stored node of the tree is not what the entries make it", position=last.size)
     except NoSuchEntry as error:
         raise LogMismatch("an entry is missing", **error.fields) from error
-    if at_checkpoint.root() != last.root:
-        raise LogMismatch("the entries do not have the root that was signed", position=_first_wrong(session, last.size))
-    if at_head.to_bytes() != head.range:
-        raise LogMismatch("the entries do not have the root that the head row tells", position=last.size)
     if session.scalar(select(AuditLeaf.seq).where(AuditLeaf.seq >= size).limit(1)) is not None:
         raise LogMismatch("there are entries behind the head row", position=size)
-    _extend(session, last, head)
 
 
 def last_note(session: ReadSession) -> str | None:

@@ -146,7 +146,7 @@ def _declare(cls: type[Event]) -> None:
             raise WronglyDeclared(f"{cls.action}: {key!r} needs a known type and a meaning")
     other = _declared.get(cls.action)
     # dataclass(slots=True) makes the class a second time under its own name.
-    if other is not None and (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
+    if other is not None and (other.__module__, other.__name__) != (cls.__module__, cls.__name__):
         raise WronglyDeclared(f"{cls.action}: declared by {other.__qualname__} and {cls.__qualname__}")
     _declared[cls.action] = cls
     _details[cls.action] = {key: Detail(*value) for key, value in cls.detail_keys.items()}

@@ -10,8 +10,7 @@ Imports ``core`` and ``audit.body`` only.
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit.body import NotABody, parse_body
 from core.canonical import MAX_INTEGER
@@ -33,8 +32,7 @@ class NotALeaf(Invalid):
     code = "audit_leaf"
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """An entry, read."""
 
     sequence: int

@@ -32,7 +32,7 @@ from audit.check import check
 from audit.events import Actor, Event, ObjectRef
 from audit.log import Log
 from audit.note import VerifierKey
-from audit.verify import verify
+from audit.verify import Verdict, verify
 from core.clock import SystemClock
 from core.database import LogTable
 from core.identifiers import new_id
@@ -209,10 +209,11 @@ def read(log_folder: Path, seconds: float) -> None:
     with log.database.read() as session:
         rows = session.connection().exec_driver_sql("SELECT entry FROM audit_leaves ORDER BY seq")
         entries = [entry for (entry,) in rows]
-    for what, run in (
-        ("verify, from bytes", lambda: verify(entries)),
-        ("check, the stored log", lambda: check(log.database)),
-    ):
+    runs: dict[str, Callable[[], Verdict]] = {
+        "verify, from bytes": lambda: verify(entries),
+        "check, the stored log": lambda: check(log.database),
+    }
+    for what, run in runs.items():
         begun = time.perf_counter()
         verdict = run()
         taken = time.perf_counter() - begun

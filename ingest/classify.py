@@ -5,8 +5,8 @@ or buyer says which kind. Else the starter model weighs the words. Where it hesi
 kinds of one class, the answer is that class. A text in which it knows hardly a word is ``other``
 with a low probability: the answer of a model to something it has never seen means nothing.
 
-The probability is calibrated on made-up documents. Real ones are stranger: callers file nothing
-by it alone, and classes that are sensitive always go to review.
+The probability is calibrated on made-up documents, and real ones are stranger: from which value on
+a class is filed without review is the caller's decision, and sensitive classes always go to review.
 """
 
 import re

@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from accounts.departments import Department
 from app import reconcile as agreement
 from app.cli import show
-from app.cli.session import Session, opened, options_of, pipeline
+from app.cli.options import options_of
+from app.cli.session import Session, opened, pipeline
 from audit import trail
 from core import jobs
 from core.errors import Invalid, MunimentError, NotFound

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.session import opened, options_of
+from app.cli.options import options_of
+from app.cli.session import opened
 from audit import trail
 from audit.check import check
 from audit.checkpoint import last_note

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli import archive, audit, people, server
-from app.cli.session import Options
+from app.cli import server
+from app.cli.options import Options
 from core.errors import MunimentError
 
 cli = typer.Typer(
@@ -18,12 +18,6 @@ cli = typer.Typer(
     help="File, find and keep records; prove every access to them.",
 )
 cli.add_typer(server.cli)
-cli.add_typer(archive.cli)
-cli.add_typer(archive.record_cli, name="record")
-cli.add_typer(audit.cli, name="audit")
-cli.add_typer(people.user_cli, name="user")
-cli.add_typer(people.token_cli, name="token")
-cli.add_typer(people.setup_cli, name="setup")
 
 
 @cli.callback()
@@ -41,6 +35,8 @@ def shared(
 def main() -> None:
     """Run a command; turn what went wrong into a sentence and an exit code."""
     try:
+        if "serve" not in sys.argv[1:]:
+            _gather()
         cli(windows_expand_args=False)
     except MunimentError as error:
         text = error.title() if error.detail in ("", error.title()) else f"{error.title()}: {error.detail}"
@@ -50,3 +46,15 @@ def main() -> None:
         # Whoever reads our output has seen enough, as in ``| head``.
         sys.stderr.close()
         sys.exit(1)
+
+
+def _gather() -> None:
+    """Add the commands that work on the archive. The supervisor stays resident and needs none of their libraries."""
+    from app.cli import archive, audit, people
+
+    cli.add_typer(archive.cli)
+    cli.add_typer(archive.record_cli, name="record")
+    cli.add_typer(audit.cli, name="audit")
+    cli.add_typer(people.user_cli, name="user")
+    cli.add_typer(people.token_cli, name="token")
+    cli.add_typer(people.setup_cli, name="setup")

@@ -14,7 +14,8 @@ from accounts.entities import LegalEntity, NewEntity
 from accounts.permissions import ROLES, Role, works_in_department
 from accounts.principal import Grant, Principal
 from accounts.principals import operator_for
-from app.cli.session import Session, opened, options_of
+from app.cli.options import options_of
+from app.cli.session import Session, opened
 from core.database import WriteSession
 from core.errors import Forbidden, Invalid, NotFound
 

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from app import settings as all_settings
-from app.build import folder_of
-from app.cli.session import options_of
+from app.cli.options import options_of
+from app.folders import folder_of
 from core.errors import MunimentError
 
 cli = typer.Typer()

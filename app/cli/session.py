@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,29 +12,22 @@ import typer
 from accounts import principals, setup
 from accounts.principal import Principal
 from app import handlers, settings
-from app.build import build, folder_of, prepare, signer_of
+from app.build import build, signer_of
 from app.celery_app import Waker, make
+from app.cli.options import Options
+from app.folders import folder_of
 from app.keeper import Keeper
+from app.prepare import prepare
 from app.runner import Runner, renewing_leases
 from app.runtime import Runtime
 from core import jobs, leases
-from core.errors import Forbidden, Invalid
+from core.errors import Forbidden
 
 
 class WhoActs(Forbidden):
     """It is not said who acts."""
 
     code = "who_acts"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What stands before the command."""
-
-    data: Path | None
-    as_name: str | None
-    token: str | None
-    as_json: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +140,3 @@ def _keeper(runtime: Runtime) -> Iterator[Keeper]:
         yield keeper
     finally:
         keeper.close()
-
-
-def options_of(context: typer.Context) -> Options:
-    """The shared options of the command under way."""
-    found = context.obj
-    if not isinstance(found, Options):
-        raise Invalid("run this through the command muniment")
-    return found

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, time
 from random import Random
 
 import docx as word
-import openpyxl
-from openpyxl.styles import Font
+import openpyxl  # type: ignore[import-untyped]
+from openpyxl.styles import Font  # type: ignore[import-untyped]
 
 from app.samples.sheet import lay_out
 from ingest.training.drafts import Draft

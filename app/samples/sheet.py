@@ -49,18 +49,21 @@ def lay_out(made: Draft, vocabulary: Vocabulary, rng: Random) -> Sheet:
         labelled += [(words["date"][0 if made.code == "invoice" else 1], day)]
         if made.code == "invoice":
             labelled += [(words["due"][0], print_day(made.due_on, vocabulary)), ("IBAN", sender.iban)]
-        header = (words["position"][0], words["quantity"][0], words["price"][0], words["total"][0].split()[0])
-        rows = tuple(bill_rows(made))
-        totals = (
+        header: tuple[str, ...] = (
+            words["position"][0],
+            words["quantity"][0],
+            words["price"][0],
+            words["total"][0].split()[0],
+        )
+        rows: tuple[tuple[str, ...], ...] = tuple(bill_rows(made))
+        totals: tuple[tuple[str, str], ...] = (
             (words["net"][0], print_money(made.net, made.language)),
             (f"{words['tax'][0]} {made.tax_percent} %", print_money(made.tax, made.language)),
             (words["total"][0], print_money(made.total, made.language)),
         )
-        # The phrases of a bill would contradict its table; the shared ones and the last stay.
-        paragraphs = (
-            *(text for text in made.paragraphs[:-1] if ":" not in text and not any(map(str.isdigit, text))),
-            made.paragraphs[-1],
-        )
+        # The phrases of a bill would contradict its table: only those that all classes share stay.
+        shared = [text for text in made.paragraphs[:-1] if text in words["filler"]]
+        paragraphs = (*shared, made.paragraphs[-1])
         if made.code == "delivery_note":
             header, rows, totals = header[:2], tuple(row[:2] for row in rows), ()
         return Sheet(
@@ -72,7 +75,7 @@ def lay_out(made: Draft, vocabulary: Vocabulary, rng: Random) -> Sheet:
             rows,
             totals,
             "",
-            paragraphs[-6:],
+            paragraphs,
             (rng.choice(words["closing"]), made.author),
             footer,
         )

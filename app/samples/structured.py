@@ -20,7 +20,7 @@ _GUIDELINE = "urn:cen.eu:en16931:2017"
 
 def ubl(made: Draft, _vocabulary: Vocabulary, _rng: Random) -> bytes:
     """The draft as a UBL 2 invoice with the main parts of EN 16931 (not validated)."""
-    root = etree.Element(f"{{{_UBL}}}Invoice", nsmap={None: _UBL, "cac": _CAC, "cbc": _CBC})
+    root = etree.Element(f"{{{_UBL}}}Invoice", nsmap={"ubl": _UBL, "cac": _CAC, "cbc": _CBC})
     for path, value in (
         ("CustomizationID", _GUIDELINE),
         ("ID", made.number),

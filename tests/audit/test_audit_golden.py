@@ -157,3 +157,12 @@ def test_the_log_s_own_actions_keep_the_shape_they_were_published_with() -> None
 
 def test_the_keys_are_verifier_keys_of_the_origin() -> None:
     assert [parse_vkey(line).name for line in VKEYS] == [ORIGIN, ORIGIN]
+
+
+def test_the_worked_example_of_the_documentation_is_in_the_golden_log() -> None:
+    page = (FOLDER.parents[3] / "docs" / "audit-format.md").read_text(encoding="utf-8")
+    opening = next(item for item in json.loads((FOLDER / "openings.json").read_text()) if item["field"] == "name")
+    proof_of_3 = next(item["path"] for item in PROOFS["inclusion"] if (item["index"], item["size"]) == (3, 7))
+    for shown in (ENTRIES[3].decode(), LEAVES[3].hex(), NOTES[0], VKEYS[0], opening["nonce"], "\n".join(proof_of_3)):
+        assert shown in page
+    assert f"{len(ENTRIES[3])} bytes" in page

@@ -9,7 +9,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,8 +31,9 @@ from api import security
 from api.app import create_app
 from api.server import listen, server_for
 from app import handlers
-from app.build import build, prepare, signer_of
+from app.build import build, signer_of
 from app.keeper import Keeper
+from app.prepare import prepare
 from app.runner import Runner
 from app.runtime import PIPELINE, Runtime
 from app.settings import Settings
@@ -194,6 +195,43 @@ class Office:
         assert found.principal.session_id is not None
         csrf = sessions.csrf_token(self.runtime.keys, found.principal.session_id)
         return Client(self.app, {}, {security.cookie_name(self.runtime.settings): secret}), csrf
+
+    def ask(
+        self,
+        name: str,
+        method: str,
+        path: str,
+        look: Callable[[Any], None],
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """One request below any client: ``look`` sees each message of the answer at the moment it is sent."""
+        sent = {"authorization": f"Bearer {self.token(name)}", "host": "127.0.0.1", **(headers or {})}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(key.encode(), value.encode()) for key, value in sent.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Any:
+            while not messages:
+                await asyncio.sleep(60)
+            return messages.pop()
+
+        async def send(message: Any) -> None:
+            look(message)
+
+        asyncio.run(self.app(scope, receive, send))  # type: ignore[arg-type]
 
     def upload(self, data: bytes, name: str = "letter.txt", *, by: str = "clerk", **metadata: Any) -> dict[str, Any]:
         """A file taken in over REST; the answer."""
