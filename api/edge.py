@@ -20,6 +20,7 @@ from api import security
 from api.metrics import Metrics
 from api.timing import Visit, visit
 from app.settings import Settings
+from core.errors import IntegrityFailure
 
 log = logging.getLogger("muniment.http")
 
@@ -61,7 +62,14 @@ class Edge:
             else:
                 await self._app(scope, _limited(scope, receive), send_dressed)
         except Exception as error:
-            log.error("request failed", exc_info=True, extra={"request": state["request_id"]})
+            # An error in the middle of a stream comes wrapped, since it could not be answered.
+            broken = isinstance(error.__cause__, IntegrityFailure)
+            log.log(
+                logging.CRITICAL if broken else logging.ERROR,
+                "request failed",
+                exc_info=True,
+                extra={"request": state["request_id"]},
+            )
             if status:
                 # The answer has begun: a broken connection is the one way left to say that it is not whole.
                 raise

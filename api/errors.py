@@ -201,7 +201,11 @@ def respond(request: Request, error: Exception, page_of: PageOf | None) -> Respo
     """The answer to an error, in the form fit for the address."""
     problem = problem_of(error, _id(request))
     if page_of is not None and wants_page(request.url.path):
-        return page_of(request, problem)
+        try:
+            return page_of(request, problem)
+        except Exception:
+            # A page that cannot be shown must not hide the problem it was to show.
+            log.exception("an error could not be shown as a page", extra={"request": problem.request})
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     return json_response(problem, headers)
 

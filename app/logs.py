@@ -47,6 +47,8 @@ def set_up(level: str, process: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # It warns that a file transport has no host name, at every start.
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)
     logging.getLogger(_OURS).setLevel(level.upper())
 
 

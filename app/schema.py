@@ -39,6 +39,13 @@ MODULES = (
     "records.placement",
     "records.record",
     "vault.keyring",
+    "search.traces",
+    "vault.traces",
+    "records.traces",
+    "ingest.traces",
+    "core.traces",
+    "audit.traces",
+    "accounts.traces",
 )
 for _module in MODULES:
     import_module(_module)

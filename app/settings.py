@@ -62,6 +62,9 @@ class Settings:
     )
     tessdata: str = field(default="", metadata=_says("More folders with OCR models, separated by colons."))
     time_zone: str = field(default="Europe/Berlin", metadata=_says("IANA time zone of the first legal entity."))
+    demo: bool = field(
+        default=False, metadata=_says("Says on every page that the archive is thrown away; set by `muniment demo`.")
+    )
     log_level: str = field(default="info", metadata=_says("error, warning, info or debug."))
 
     @property

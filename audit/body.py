@@ -24,7 +24,7 @@ RESERVED_DETAILS = frozenset({"group", "part", "parts"})
 
 _ID = re.compile(r"[0-9a-f]{32}").fullmatch
 _DIGEST = re.compile(r"[0-9a-f]{64}").fullmatch
-_ACTION = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){1,4}").fullmatch
+_ACTION = re.compile(r"(?=.{3,80}\Z)[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){1,4}").fullmatch
 _CODE = re.compile(r"[a-z0-9][a-z0-9_.:/-]{0,79}").fullmatch
 _KIND = re.compile(r"[a-z][a-z0-9_]{0,39}").fullmatch
 _KEY = re.compile(r"[a-z0-9_]{1,40}").fullmatch
@@ -103,7 +103,7 @@ def check_body(body: Any) -> None:
         raise NotABody("the keys of a body are fixed")
     key = ""
     try:
-        for key, value in body.items():  # noqa: B007 (named in the error)
+        for key, value in body.items():
             if not _CHECKS[key](value):
                 break
         else:
@@ -111,6 +111,11 @@ def check_body(body: Any) -> None:
     except (TypeError, KeyError):
         pass  # A pattern met something other than text, or an object lacks a key.
     raise NotABody(f"{key!r} is not as the format has it")
+
+
+def is_action(name: str) -> bool:
+    """Whether this can name an action."""
+    return _ACTION(name) is not None
 
 
 def fits(kind: str, value: object) -> bool:

@@ -144,8 +144,9 @@ def trail_of(body: dict[str, Any]) -> tuple[tuple[str, bytes], ...]:
         topics.append(("actor", bytes.fromhex(body["actor"]["i"])))
     if "x" in body:
         topics.append(("second", bytes.fromhex(body["x"])))
-    topics += [(f"object.{item['k']}", bytes.fromhex(item["i"])) for item in body.get("objects", ())]
-    return tuple(dict.fromkeys(topics))
+    objects = body.get("objects", ())
+    topics += [(f"object.{item['k']}", bytes.fromhex(item["i"])) for item in objects]
+    return tuple(topics if len(objects) < 2 else dict.fromkeys(topics))
 
 
 _READ_HEAD = select(

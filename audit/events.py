@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from audit.body import DETAIL_TYPES, RESERVED_DETAILS, Detail
+from audit.body import DETAIL_TYPES, RESERVED_DETAILS, Detail, is_action
 from core.canonical import canonical
 from core.errors import MunimentError
 
 ActorKind = Literal["person", "system", "operator"]
 Outcome = Literal["done", "refused", "failed"]
 Use = Literal["change", "read"]
-
-_ACTION = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*){1,4}").fullmatch
 
 
 class WronglyDeclared(MunimentError):
@@ -135,7 +133,7 @@ def _entry(cls: type[Event]) -> dict[str, Any]:
 
 
 def _declare(cls: type[Event]) -> None:
-    if not _ACTION(cls.action):
+    if not is_action(cls.action):
         raise WronglyDeclared(f"{cls.__qualname__}: an action reads thing.happened")
     if cls.use not in ("change", "read") or not cls.description:
         raise WronglyDeclared(f"{cls.action}: needs a description, and a use that is change or read")

@@ -354,7 +354,7 @@ def _mark(connection: Connection, high: int, moved: int) -> None:
 
 def _prepare(item: Draft, aliases: dict[AliasKey, str]) -> Prepared:
     body = aliased(item, aliases)
-    return Prepared(serialise(body), item.event_id.bytes, item.action, trail_of(body))
+    return Prepared(serialise(body), bytes.fromhex(body["id"]), body["action"], trail_of(body))
 
 
 def _names(actions: list[dict[str, Any]]) -> frozenset[str]:

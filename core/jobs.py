@@ -19,6 +19,10 @@ from core.identifiers import new_id
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
+MAX_DEATHS = 24
+"""Attempts after which a job whose holders keep ending is not tried again; many, since a holder may end
+for reasons that have nothing to do with it."""
+WORKER_DIED = "worker_died"
 _BACKOFF_SECONDS = (1, 5, 30, 120, 600, 1800, 3600)
 
 READY, LEASED, DONE, FAILED = "ready", "leased", "done", "failed"
@@ -138,6 +142,12 @@ def finish(session: WriteSession, job_id: UUID, *, holder: str, at: datetime) ->
     return bool(rows)
 
 
+def holds(session: ReadSession, job_id: UUID, *, holder: str) -> bool:
+    """Whether ``holder`` still has the job: to be asked in each transaction that writes a part of the outcome."""
+    has = select(Job.id).where(Job.id == job_id, Job.holder == holder, Job.state == LEASED)
+    return session.scalar(has) is not None
+
+
 def fail(session: WriteSession, job_id: UUID, *, holder: str, code: str, at: datetime, final: bool = False) -> None:
     """Put a job back with a growing delay, or end it as failed after eight attempts."""
     job = session.scalar(select(Job).where(Job.id == job_id, Job.holder == holder, Job.state == LEASED))
@@ -189,8 +199,13 @@ def forget_done(session: WriteSession, *, before: datetime) -> int:
 
 
 def _put_back(session: WriteSession, condition: ColumnElement[bool], at: datetime) -> set[str]:
-    jobs = session.scalars(select(Job).where(Job.state == LEASED, condition)).all()
-    for job in jobs:
-        job.state, job.holder, job.lease_until, job.ready_at = READY, None, None, at
-    session.wake.update(job.queue for job in jobs)
-    return {job.queue for job in jobs}
+    queues = set()
+    for job in session.scalars(select(Job).where(Job.state == LEASED, condition)):
+        job.holder, job.lease_until = None, None
+        if job.attempts >= MAX_DEATHS:
+            job.state, job.ended_at, job.error_code = FAILED, at, WORKER_DIED
+        else:
+            job.state, job.ready_at = READY, at
+            queues.add(job.queue)
+    session.wake.update(queues)
+    return queues

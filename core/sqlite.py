@@ -48,6 +48,12 @@ class DiskTrouble(Unavailable):
     code = "disk_unwritable"
 
 
+class Busy(Unavailable):
+    """Another program holds the database file; nothing was changed."""
+
+    code = "database_busy"
+
+
 class SqliteDatabase:
     """A SQLite file as a ``Database`` (see the port for its promises)."""
 
@@ -167,7 +173,7 @@ def _engine(path: Path, begin: str, *, query_only: bool) -> Engine:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn the driver's words for a full or read-only disk into ours."""
+    """Turn the driver's words for a full, read-only, damaged or busy file into ours."""
     try:
         yield
     except DatabaseError as error:
@@ -176,6 +182,8 @@ def _plain_errors() -> Iterator[None]:
             raise DiskTrouble("check free space and that the data folder can be written") from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
             raise Damaged("restore the data folder from its last backup") from error
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            raise Busy("close the program that has opened it, and try again") from error
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):

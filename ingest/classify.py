@@ -18,7 +18,7 @@ import numpy as np
 from ingest import features
 from ingest.einvoice import EInvoice
 from ingest.features import CUES
-from ingest.model import Model, Scores, starter
+from ingest.model import Floats, Model, Scores, starter
 from records import file_plan
 
 LEAST_KNOWN_WORDS = 6
@@ -80,7 +80,7 @@ def classify(
     seen = features.extract(text, media_type)
     scores = model.score(seen)
     ranked = sorted(zip(scores.probabilities.tolist(), model.classes, strict=True), reverse=True)
-    if scores.known_words < LEAST_KNOWN_WORDS or scores.known_words < LEAST_KNOWN_SHARE * scores.distinct_words:
+    if len(scores.words) < max(LEAST_KNOWN_WORDS, LEAST_KNOWN_SHARE * scores.distinct_words):
         return _unknown(scores, ranked)
     code, probability = _widen(ranked)
     reasons = _reasons(model, scores, seen.cues, code)
@@ -144,8 +144,8 @@ def _widen(ranked: Sequence[tuple[float, str]]) -> tuple[str, float]:
 
 
 def _unknown(scores: Scores, ranked: Sequence[tuple[float, str]]) -> Classification:
-    share = scores.known_words / max(scores.distinct_words, 1)
-    reason = (f"(only {scores.known_words} of {scores.distinct_words} words known)", round(1 - share, 2))
+    share = len(scores.words) / max(scores.distinct_words, 1)
+    reason = (f"(only {len(scores.words)} of {scores.distinct_words} words known)", round(1 - share, 2))
     others = tuple((code, round(min(value, UNKNOWN) * share, 3)) for value, code in ranked if code != "other")
     return Classification("other", UNKNOWN, (reason,), others[:RUNNERS_UP])
 
@@ -155,15 +155,15 @@ def _reasons(model: Model, scores: Scores, cues: Iterable[float], code: str) -> 
     plan = file_plan.load()
     family = {code, *plan.descendants(code)}
     inside = np.array([name in family for name in model.classes])
-    outside = ~inside
 
-    def lead(weights: np.ndarray) -> float:
-        return float(weights[inside].max() - weights[outside].mean())
+    def leads(weights: Floats) -> list[float]:
+        """How far each row speaks for the class beyond the average of the others."""
+        return [float(lead) for lead in weights[:, inside].max(axis=1) - weights[:, ~inside].mean(axis=1)]
 
-    found = [(word, lead(weights)) for word, weights in scores.word_weights.items()]
+    found = list(zip(scores.words, leads(scores.word_weights), strict=True))
     found += [
-        (f"({name})", lead(weights))
-        for name, weights, cue in zip(CUES, scores.cue_weights, cues, strict=True)
+        (f"({name})", weight)
+        for name, weight, cue in zip(CUES, leads(scores.cue_weights), cues, strict=True)
         if cue > 0
     ]
     strongest = sorted((item for item in found if item[1] > 0), key=lambda item: (-item[1], item[0]))

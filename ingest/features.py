@@ -40,17 +40,13 @@ CUES = (
     "check boxes",
 )
 
-_TRANSLATE = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ı": "i"})
+_NO_ACCENTS = (("ß", "ss"), ("æ", "ae"), ("œ", "oe"), ("ø", "o"), ("ł", "l"), ("đ", "d"), ("ı", "i"))
 _WORD = re.compile(r"[a-z]{2,30}")
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 _AMOUNT = re.compile(r"\d[.,]\d\d(?!\d)")
-_BLANK = re.compile(r"_{4,}|\.{6,}|…{2,}")
-_SECTION = re.compile(r"§|\b(?:art(?:icle|icolul|ículo|ikel)?|section|clause|cláusula)\.?\s*\d", re.IGNORECASE)
-_FIRST_PERSON = re.compile(
-    r"\b(?:I|my|ich|mein(?:e|er|en)?|je|mon|ma|mes|yo|mi|mis|subsemnatul|mea|mele)\b|\bI'm\b|\bj'ai\b"
-)
-_LINK = re.compile(r"https?://|www\.|\S@\S")
-_BOX = re.compile(r"\[ ?[xX]? ?\]|[☐☑☒□]")
+_SECTION = re.compile(r"\b(?:art|article|articolul|articulo|artikel|section|clause|clausula)\.? ?\d")
+_FIRST_PERSON = re.compile(r"\b(?:i|my|ich|mein|meine|meiner|meinen|je|mon|ma|mes|yo|mi|mis|subsemnatul|mea|mele)\b")
+_BLANKS, _LINKS, _BOXES = ("____", "......", "……"), ("http", "www.", "@"), ("[ ]", "[x]", "☐", "☑", "☒", "□")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +72,16 @@ def extract(text: str, media_type: str = "") -> Features:
     hashes = np.fromiter((zlib.crc32(word.encode()) for word in words), np.uint32, len(words))
     head = hashes[: len(_WORD.findall(folded[:HEADING_CHARACTERS]))] ^ _HEADING
     tokens = np.concatenate([hashes, pair_hashes(hashes), head])
-    return Features(words, tokens, _pieces(folded), _cues(text, media_type))
+    return Features(words, tokens, _pieces(folded), _cues(text, folded, media_type))
 
 
 def fold(text: str) -> str:
     """``text`` in lower case and ASCII, accents dropped; what has no ASCII form disappears."""
-    lowered = text.lower().translate(_TRANSLATE)
+    lowered = text.lower()
     if lowered.isascii():
         return lowered
+    for letter, plain in _NO_ACCENTS:
+        lowered = lowered.replace(letter, plain)
     return unicodedata.normalize("NFKD", lowered).encode("ascii", "ignore").decode()
 
 
@@ -109,7 +107,7 @@ def _pieces(folded: str) -> NDArray[np.float32]:
     return counts
 
 
-def _cues(text: str, media_type: str) -> NDArray[np.float32]:
+def _cues(text: str, folded: str, media_type: str) -> NDArray[np.float32]:
     lines = [line for line in text.splitlines() if line.strip()] or [""]
     size = max(len(text), 1)
     digits = sum(map(text.count, "0123456789"))
@@ -128,11 +126,11 @@ def _cues(text: str, media_type: str) -> NDArray[np.float32]:
             share(len(_AMOUNT.findall(text)), 12),
             min(1.0, digits / size * 4),
             sum(len(line) < 40 for line in lines) / len(lines),
-            share(len(_BLANK.findall(text)), 4),
-            share(len(_SECTION.findall(text)), 6),
-            share(len(_FIRST_PERSON.findall(text)), 10),
-            share(len(_LINK.findall(text)), 4),
-            share(len(_BOX.findall(text)), 4),
+            share(sum(map(text.count, _BLANKS)), 4),
+            share(text.count("§") + len(_SECTION.findall(folded)), 6),
+            share(len(_FIRST_PERSON.findall(folded)), 10),
+            share(sum(map(folded.count, _LINKS)), 4),
+            share(sum(map(text.count, _BOXES)), 4),
         ],
         np.float32,
     )

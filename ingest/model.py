@@ -8,8 +8,8 @@ class), ``<name>.json`` what they mean: classes, temperature, and the digest of 
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -40,13 +40,14 @@ class Scores:
 
     probabilities: Floats
     """By class, calibrated, adding up to 1."""
-    word_weights: Mapping[str, Floats]
-    """What each known word added to each class, on the scale of the scores."""
+    words: Sequence[str]
+    """The distinct words that the model knows."""
+    word_weights: Floats
+    """What each of ``words`` added to each class, on the scale of the scores: words by classes."""
     cue_weights: Floats
     """What each cue added: cues by classes."""
     distinct_words: int
-    known_words: int
-    """How many of the distinct words the model has learnt something about."""
+    """How many the text has, known or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +65,27 @@ class Model:
     scale: Floats
     cue_weights: Floats
     bias: Floats
+    pieces: Floats = field(init=False, repr=False)
+    """The piece weights as they enter the sum, unpacked once: the one large product is then a plain one."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pieces", self.piece_weights * self.scale)
 
     def score(self, seen: Features) -> Scores:
         """The calibrated probabilities of each class, with what led to them."""
         columns, values = weigh_tokens(seen, self.vocabulary, self.token_rarity)
         buckets, counts = weigh_pieces(seen, self.piece_rarity)
         token_part = values[:, None] * self.token_weights[columns] * self.scale
-        piece_part = (counts @ self.piece_weights[buckets].astype(np.float32)) * self.scale
+        pieces = np.zeros(len(self.piece_rarity), np.float32)
+        pieces[buckets] = counts
+        piece_part = pieces @ self.pieces
         cue_part = (seen.cues * CUES_SHARE)[:, None] * self.cue_weights
         logits = (token_part.sum(axis=0) + piece_part + cue_part.sum(axis=0) + self.bias) / self.temperature
         odds = np.exp(logits - logits.max())
-        words = dict.fromkeys(seen.words)
         hashes = dict(zip(seen.words, seen.tokens.tolist(), strict=False))
-        place = {int(self.vocabulary[column]): row for row, column in enumerate(columns.tolist())}
-        known = {word: token_part[place[hashes[word]]] for word in words if hashes[word] in place}
-        return Scores(odds / odds.sum(), known, cue_part, len(words), len(known))
+        place = {token: row for row, token in enumerate(self.vocabulary[columns].tolist())}
+        known = {word: place[token] for word, token in hashes.items() if token in place}
+        return Scores(odds / odds.sum(), tuple(known), token_part[list(known.values())], cue_part, len(hashes))
 
 
 def weigh_tokens(seen: Features, vocabulary: NDArray[np.uint32], rarity: Floats) -> tuple[NDArray[np.intp], Floats]:

@@ -170,7 +170,7 @@ class RecordOpened(Event):
     description = "Content of a record was let out: its file, a page, its text or its details."
     detail_keys: ClassVar[Details] = {
         "purpose": Detail("code", "view, download, print, page_image, thumbnail, text, or work (the program itself)."),
-        "piece": Detail("code", "Which piece: original, component, detail, pages, page, thumbnail, a page image, or whole."),
+        "piece": Detail("code", "Which piece: original, component, detail, pages, page, thumbnail, page image, whole."),
     }
     record: UUID
     version: int

@@ -13,9 +13,21 @@ from importlib.resources.abc import Traversable
 
 from core.errors import NotFound
 
-STYLES = (
-    "tokens base frame forms state table record-row search upload record review palette print".split()
-)  # In this order: later files may refine what earlier ones say.
+STYLES = [
+    "tokens",
+    "base",
+    "frame",
+    "forms",
+    "state",
+    "table",
+    "record-row",
+    "search",
+    "upload",
+    "record",
+    "review",
+    "palette",
+    "print",
+]  # In this order: later files may refine what earlier ones say.
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 

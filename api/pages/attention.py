@@ -37,13 +37,10 @@ def attention(
     shown, _receipt = (
         run.content.reveal(ids, ("title", "name"), by=by, where="attention", request=request_id) if ids else ([], None)
     )
-    values = {
-        "rows": _troubled(run, shown, by),
-        "more": f"/attention?before={following}" if following else "",
-    }
+    rows, more = _troubled(run, shown, by), f"/attention?before={following}" if following else ""
     if before and is_piecewise(request):
-        return HTMLResponse(fragment(request, "parts/attention_rows.html", **values))
-    return page(request, "attention.html", total=total, done=done, **values)
+        return HTMLResponse(fragment(request, "parts/attention_rows.html", rows=rows, more=more))
+    return page(request, "attention.html", total=total, done=done, rows=rows, more=more)
 
 
 def _troubled(

@@ -203,5 +203,3 @@ def _today(run: Runtime, by: Principal) -> date:
     with run.main.read() as session:
         zones = [row.zone for row in entities.everything(session) if row.id in by.entities]
     return civil_date(run.clock.now(), zones[0] if zones else run.settings.time_zone)
-
-

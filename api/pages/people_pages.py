@@ -217,5 +217,3 @@ def _place(session: ReadSession, role: Role, text: str) -> tuple[UUID | None, UU
         entity = departments.get(session, found).entity
         return (found if role == "staff" else None), entity
     return None, found
-
-

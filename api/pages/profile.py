@@ -8,8 +8,8 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from accounts import grants, passwords, people, sessions, tokens
-from accounts.passwords import WeakPassword
 from accounts.password_rules import MIN_LENGTH
+from accounts.passwords import WeakPassword
 from accounts.permissions import PERMISSIONS, SCOPES
 from accounts.principal import Principal
 from api.deps import Now, Run, SignedIn, TokenOwner, WriteSession
@@ -25,9 +25,7 @@ LIVES = (7, 30, 90, 180, 366)
 
 
 @router.get("/profile")
-def profile(
-    request: Request, by: SignedIn, run: Run, done: Annotated[str, Query(max_length=20)] = ""
-) -> Response:
+def profile(request: Request, by: SignedIn, run: Run, done: Annotated[str, Query(max_length=20)] = "") -> Response:
     """Name, roles, sessions, tokens."""
     return _profile(request, run, by, done=done)
 
@@ -35,9 +33,7 @@ def profile(
 @router.post("/profile/name")
 def rename(request: Request, session: WriteSession, by: SignedIn, run: Run, now: Now, given: Form) -> Response:
     """Correct one's own name and mail address."""
-    people.rename(
-        session, by.person, given.text("name"), given.text("mail") or None, by=by, at=now, keys=run.keys
-    )
+    people.rename(session, by.person, given.text("name"), given.text("mail") or None, by=by, at=now, keys=run.keys)
     return go("/profile", done="renamed")
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
 
+from accounts import departments
 from accounts.principal import Principal
 from api.deps import Classifier, Now, Reader, RequestId, Reviewer, Run, WriteSession
 from api.errors import StaleRevision
@@ -74,7 +75,7 @@ def show_record(
         reasons=sorted(detail.reasons, key=lambda reason: -abs(reason[1]))[:MOST_WORDS],
         trouble=words.trouble(current.trouble_code) if current.trouble_code else None,
         history=history_of(run, detail.record.id, by),
-        classes=words.classfile_choices(),
+        classes=words.class_choices(),
         departments=department_choices(run, detail.record, by),
         files=file_choices(run, detail.record, by, now, request_id) if around.can_change else [],
         done=done,
@@ -103,9 +104,7 @@ def peek(request: Request, record_id: UUID, by: Reader, run: Run, request_id: Re
 
 
 @router.post("/records/{record_id}/placement")
-def place(
-    session: WriteSession, record_id: UUID, by: Classifier, now: Now, given: Form
-) -> Response:
+def place(session: WriteSession, record_id: UUID, by: Classifier, now: Now, given: Form) -> Response:
     """Confirm or change where the record belongs."""
     row = record.get_visible(session, record_id, by, now)
     require_revision(given, row)
@@ -210,8 +209,6 @@ def _visible_file(session: ReadSession, row: Record, by: Principal, now: datetim
 
 
 def department_choices(run: Runtime, row: Record, by: Principal) -> list[tuple[UUID, str]]:
-    from accounts import departments
-
     with run.main.read() as session:
         return [(each.id, each.name) for each in departments.of_entity(session, row.entity)]
 

@@ -46,7 +46,14 @@ def choices(proposed: str | None) -> list[str]:
 
 @router.get("/review")
 def review(
-    request: Request, by: Reviewer, run: Run, now: Now, request_id: RequestId, at: Id = "", after: Id = "", undo: Id = ""
+    request: Request,
+    by: Reviewer,
+    run: Run,
+    now: Now,
+    request_id: RequestId,
+    at: Id = "",
+    after: Id = "",
+    undo: Id = "",
 ) -> Response:
     """The record that is asked for, or the next one that waits."""
     with run.main.read() as session:

@@ -3,18 +3,16 @@
 import csv
 import io
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from accounts.principal import Principal
 from api.deps import Now, Reader, RequestId, Run
 from api.i18n import gettext as _
 from api.pages import shown, words
 from api.pages.show import fragment, go, page, page_router
-from app.runtime import Runtime
 from core.database import ReadSession
 from core.identifiers import parse_record_number
 from records import record
@@ -45,9 +43,7 @@ class FacetLink:
 def results(request: Request, by: Reader, run: Run, request_id: RequestId, q: Text = "", sort: Order = "") -> Response:
     """The first page of results; without words the latest records."""
     order = _order(q, sort)
-    found = find(
-        run.content, run.index, q, by=by, sort=order, limit=PAGE, facets=FACETS, request=request_id
-    )
+    found = find(run.content, run.index, q, by=by, sort=order, limit=PAGE, facets=FACETS, request=request_id)
     return page(
         request,
         "search.html",
@@ -75,9 +71,7 @@ def more(
 
 
 @router.get("/search.csv")
-def table(
-    by: Reader, run: Run, request_id: RequestId, q: Text = "", sort: Order = "", cursor: Cursor = ""
-) -> Response:
+def table(by: Reader, run: Run, request_id: RequestId, q: Text = "", sort: Order = "", cursor: Cursor = "") -> Response:
     """Up to 200 results as a table for a spreadsheet."""
     found = find(
         run.content, run.index, q, by=by, sort=_order(q, sort), cursor=cursor or None, limit=200, request=request_id
@@ -118,9 +112,7 @@ def guesses(by: Reader, run: Run, prefix: Annotated[str, Query(max_length=80)] =
 
 
 @router.get("/go")
-def go_to(
-    by: Reader, session: ReadSession, now: Now, q: Annotated[str, Query(max_length=200)] = ""
-) -> Response:
+def go_to(by: Reader, session: ReadSession, now: Now, q: Annotated[str, Query(max_length=200)] = "") -> Response:
     """To the record of that number; anything else is searched for."""
     number = parse_record_number(q)
     found = record.find_by_number(session, number, by, now) if number else None
@@ -129,7 +121,7 @@ def go_to(
 
 def _order(q: str, sort: str) -> Sort:
     if sort in SORTS and (q.strip() or sort != "relevance"):
-        return cast(Sort, sort)
+        return sort
     return "relevance" if q.strip() else "-received"
 
 
@@ -199,5 +191,3 @@ def _wider(q: str, sort: str, found: Found) -> list[tuple[str, str]]:
 def _harmless(value: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
     return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-

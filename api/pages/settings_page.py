@@ -7,7 +7,7 @@ from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from accounts import departments, entities, setup, single_operator
-from accounts.departments import KINDS
+from accounts.departments import KINDS, DepartmentKind
 from accounts.entities import COUNTRIES, NewEntity
 from api import i18n
 from api.deps import EntityManager, InstallationManager, Now, Run, WriteSession
@@ -88,7 +88,7 @@ def add_entity(request: Request, by: EntityManager, run: Run, now: Now, given: F
 def add_department(session: WriteSession, by: EntityManager, now: Now, given: Form) -> Response:
     """Add a department to a legal entity."""
     entity = given.id("entity")
-    kind = next((kind for kind in KINDS if kind == given.text("kind")), "other")
+    kind: DepartmentKind = next((kind for kind in KINDS if kind == given.text("kind")), "other")
     if entity is None:
         raise Invalid("choose a legal entity")
     departments.add(session, entity, given.text("name"), kind, by=by, at=now)
@@ -121,5 +121,3 @@ def _entity_form(request: Request, values: dict[str, str], wrong: dict[str, str]
         countries=sorted(((code, names.get(code, code)) for code in COUNTRIES), key=lambda row: row[1]),
         zones=zones(),
     )
-
-

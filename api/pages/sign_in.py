@@ -24,7 +24,11 @@ def begin(by: Visitor, run: Run) -> Response:
 
 @router.get("/sign-in")
 def form(
-    request: Request, by: Visitor, session: ReadSession, now: Now, next: Annotated[str, Query(max_length=4000)] = ""  # noqa: A002
+    request: Request,
+    by: Visitor,
+    session: ReadSession,
+    now: Now,
+    next: Annotated[str, Query(max_length=4000)] = "",  # noqa: A002
 ) -> Response:
     """The sign-in page; whoever is signed in goes on at once."""
     if by is not None:
@@ -38,9 +42,7 @@ def enter(request: Request, run: Run, given: Form) -> Response:
     """Sign in; a refusal says the same whatever was wrong."""
     name, target = given.text("name")[:400], _safe(given.text("next"))
     address = request.client.host if request.client is not None else ""
-    found = sign_in.sign_in(
-        run.main, name, given.secret("password"), address=address, clock=run.clock, keys=run.keys
-    )
+    found = sign_in.sign_in(run.main, name, given.secret("password"), address=address, clock=run.clock, keys=run.keys)
     if isinstance(found, Refused):
         return page(
             request,

@@ -7,9 +7,11 @@ from uuid import UUID
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from accounts.departments import Department
 from accounts.principal import Principal
 from api.deps import Capturer, Now, RequestId, Run
 from api.pages import words
+from api.pages.frame import departments_of
 from api.pages.show import fragment, page, page_router, to_id
 from app.runtime import Runtime
 from core.database import ReadSession
@@ -48,14 +50,15 @@ class UploadRow:
 
 
 @router.get("/upload")
-def upload(
-    request: Request, by: Capturer, run: Run, now: Now, request_id: RequestId, welcome: str = ""
-) -> Response:
+def upload(request: Request, by: Capturer, run: Run, now: Now, request_id: RequestId, welcome: str = "") -> Response:
     """The page to drop files on."""
     with run.main.read() as session:
         mine, _next = listing.list_records(session, by, now, captured_by=by.id, limit=LATEST)
         files = case_file.visible_files(session, by, now) if by.may("case_file.read") else []
-    names = {shown.record.id: shown.name for shown in run.content.reveal(mine, ("name",), by=by, where="uploads", request=request_id)[0]} if mine else {}  # fmt: skip
+    names = {}
+    if mine:
+        shown, _receipt = run.content.reveal(mine, ("name",), by=by, where="uploads", request=request_id)
+        names = {each.record.id: each.name for each in shown}
     return page(
         request,
         "upload.html",
@@ -120,12 +123,8 @@ def _case_numbers(session: ReadSession, by: Principal, run: Runtime, rows: list[
 
 def _departments(run: Runtime, by: Principal) -> list[tuple[UUID, str]]:
     """The departments ``by`` may file for."""
-    from api.pages.frame import departments_of
-
     with run.main.read() as session:
         named = departments_of(session, by)
-        from accounts.departments import Department
-
         return [
             (found, name)
             for found, name in named.items()

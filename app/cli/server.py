@@ -11,6 +11,7 @@ import typer
 from app import settings as all_settings
 from app.cli.options import options_of
 from app.folders import folder_of
+from app.settings import Settings
 from core.errors import MunimentError
 
 cli = typer.Typer()
@@ -24,10 +25,29 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
 ) -> None:
     """Serve Muniment until told to stop (Ctrl C)."""
+    _serve(all_settings.load(data=data or options_of(context).data, host=host, port=port))
+
+
+@cli.command()
+def demo(port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None) -> None:
+    """Serve a throw-away archive with sample people and sixty made-up documents."""
+    from app.demo import fill, forget, introduce, new_folder
+
+    folder = new_folder()
+    try:
+        chosen = all_settings.load({}, data=folder, demo=True, port=port)
+        typer.echo("Making the sample documents …")
+        fill(chosen)
+        introduce()
+        _serve(chosen)
+    finally:
+        forget(folder)
+
+
+def _serve(chosen: Settings) -> None:
     from app import logs
     from app.supervisor import NotPrepared, Supervisor
 
-    chosen = all_settings.load(data=data or options_of(context).data, host=host, port=port)
     logs.set_up(chosen.log_level, "supervisor")
     folder = folder_of(chosen)
     folder.make(chosen.keys_folder)

@@ -125,7 +125,7 @@ def body_is_right(b: dict) -> bool:  # type: ignore[type-arg]
     else:
         right = actor.get("k") in ("person", "operator") and set(actor) <= {"k", "i"}
         right = right and ("i" not in actor or matches(HEX16, actor["i"]))
-    right = right and matches(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,4}", b["action"])
+    right = right and matches(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,4}", b["action"]) and len(b["action"]) <= 80
     right = right and matches(HEX16, b["id"]) and count(b["t"]) and b["outcome"] in ("done", "refused", "failed")
     right = right and all(matches(HEX16, b[k]) for k in ("e", "g", "x") if k in b)
     right = right and ("basis" not in b or matches(CODE, b["basis"]))

@@ -55,6 +55,7 @@ def test_what_has_a_place_in_an_entry_reads_back(extra: dict[str, Any]) -> None:
         pytest.param({"name": "Anna"}, id="a key that is not known"),
         pytest.param({"action": "opened"}, id="one word for an action"),
         pytest.param({"action": "Record.opened"}, id="a capital in an action"),
+        pytest.param({"action": "record." + "x" * 74}, id="81 characters for an action"),
         pytest.param({"outcome": "maybe"}, id="another outcome"),
         pytest.param({"outcome": ["done"]}, id="a list for the outcome"),
         pytest.param({"t": -1}, id="a negative instant"),

@@ -1,19 +1,18 @@
 """The embedded database: one writer, snapshots, locks between processes, full and broken disks."""
 
-import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import OperationalError
 
 from core.clock import to_us
@@ -39,6 +38,20 @@ def _row(name: str | None = None) -> ProcessLease:
     return ProcessLease(name=name or uuid4().hex, holder="x", until=AT)
 
 
+def _broken_off(database: SqliteDatabase) -> None:
+    """A write that raises after it has written."""
+    with database.write() as session:
+        session.add(_row())
+        session.flush()
+        session.wake.add("one")
+        raise RuntimeError
+
+
+def _write(database: SqliteDatabase) -> None:
+    with database.write() as session:
+        session.add(_row())
+
+
 def _count(database: SqliteDatabase) -> int:
     with database.read() as session:
         return session.scalar(select(func.count()).select_from(ProcessLease)) or 0
@@ -53,10 +66,8 @@ def test_a_write_is_there_after_the_block_and_not_before(database):
 
 
 def test_a_write_that_raises_leaves_nothing(database):
-    with pytest.raises(RuntimeError), database.write() as session:
-        session.add(_row())
-        session.flush()
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        _broken_off(database)
     assert _count(database) == 0
     with database.write() as session:
         session.add(_row())
@@ -218,9 +229,8 @@ def test_queues_are_woken_after_the_commit_only_and_outside_the_lock(database):
         session.wake.update(("one", "two"))
         assert woken == []
     assert woken == [(frozenset({"one", "two"}), 1)]
-    with pytest.raises(RuntimeError), database.write() as session:
-        session.wake.add("one")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        _broken_off(database)
     assert len(woken) == 1
     assert _count(database) == 2
 
@@ -233,17 +243,13 @@ def test_changes_of_other_connections_are_counted(database):
     assert database.change_count() != before
 
 
-def test_another_program_that_holds_the_file_makes_it_unavailable_and_not_broken(tmp_path, database, monkeypatch):
-    import sqlite3
-
+def test_another_program_that_holds_the_file_makes_it_unavailable_and_not_broken(database):
     other = sqlite3.connect(database.path)
     other.execute("BEGIN IMMEDIATE")
     quick = SqliteDatabase(database.path)
-    from sqlalchemy import event
-
     event.listen(quick.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50"))
-    with pytest.raises(Busy), quick.write():
-        pass
+    with pytest.raises(Busy):
+        _write(quick)
     assert issubclass(Busy, Unavailable)
     other.rollback()
     other.close()
@@ -290,7 +296,10 @@ def test_a_full_disk_is_told_and_nothing_was_changed(database):
 
 @pytest.mark.parametrize(
     "content",
-    [pytest.param(b"not a database" * 400, id="another file"), pytest.param(b"SQLite format 3\0" + b"\xff" * 8000, id="a damaged head")],
+    [
+        pytest.param(b"not a database" * 400, id="another file"),
+        pytest.param(b"SQLite format 3\0" + b"\xff" * 8000, id="a damaged head"),
+    ],
 )
 def test_a_file_that_is_no_database_is_damage_and_not_a_crash(tmp_path, content):
     path = tmp_path / "main.db"
@@ -334,9 +343,8 @@ def test_deleted_text_does_not_linger_in_the_file(database, tmp_path):
 
 def test_files_are_for_the_owner_only(database):
     lock = database.path.with_name("main.db.lock")
-    assert os.stat(lock).st_mode & 0o077 == 0
+    assert lock.stat().st_mode & 0o077 == 0
 
 
 def test_no_limit_of_this_process_was_left_changed():
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
-    assert time.monotonic() > 0

@@ -48,9 +48,13 @@ def _state(database: SqliteDatabase, job: UUID) -> str:
 
 
 def test_a_promise_is_kept_in_the_transaction_that_makes_it(database):
-    with pytest.raises(RuntimeError), database.write() as session:
-        jobs.add(session, "work.do", queue="q", at=AT)
-        raise RuntimeError
+    def promise_and_fail() -> None:
+        with database.write() as session:
+            jobs.add(session, "work.do", queue="q", at=AT)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        promise_and_fail()
     assert _claim(database) == []
 
 
@@ -180,14 +184,14 @@ def test_a_failure_for_good_is_not_tried_again(database):
 
 def test_a_job_whose_worker_dies_each_time_ends_as_failed(database):
     job, at = _add(database), AT
-    for _ in range(jobs.MAX_ATTEMPTS):
+    for _ in range(jobs.MAX_DEATHS):
         assert len(_claim(database, at=at)) == 1
         at += jobs.LEASE + SECOND
         with database.write() as session:
             jobs.release_expired(session, at=at)
     assert _state(database, job) == jobs.FAILED
     with database.read() as session:
-        assert session.get_one(Job, job).error_code == "worker_died"
+        assert session.get_one(Job, job).error_code == jobs.WORKER_DIED
 
 
 def test_under_way_is_what_waits_or_runs(database):

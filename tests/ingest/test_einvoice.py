@@ -1,6 +1,9 @@
 """Electronic invoices: what is read from each syntax, and what is refused."""
 
+import csv
+import json
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -163,3 +166,22 @@ def test_money_survives_being_written_and_read(minor, currency):
 
     money = Money(minor, currency)
     assert from_decimal(str(money).split(" ")[0], currency) == money
+
+
+@pytest.mark.corpus
+def test_the_electronic_invoices_of_the_corpus_say_what_their_labels_say(corpus):
+    rows = csv.DictReader((corpus / "labels.tsv").open(encoding="utf-8"), delimiter="\t", quoting=csv.QUOTE_NONE)
+    labelled = {row["path"]: json.loads(row["expected"]) for row in rows if row["kind"] == "xml"}
+    checked = 0
+    for path, expected in labelled.items():
+        found = einvoice.read((corpus / path).read_bytes())
+        assert found is not None, path
+        assert (found.syntax, found.number) == (expected["syntax"], expected["invoice_number"]), path
+        assert str(found.issued_on) == expected["date"], path
+        assert found.seller.name == " ".join(expected["vendor"].split()), path
+        for name, money in (("total", found.total), ("payable", found.payable)):
+            if name in expected:
+                assert money is not None, path
+                assert money.minor == round(Decimal(expected[name]) * 100), path
+        checked += 1
+    assert checked == len(labelled) > 30

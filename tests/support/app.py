@@ -72,12 +72,18 @@ def the_hash() -> PasswordHash:
 class Client:
     """HTTP to an application in this process, synchronous, one request after the other."""
 
-    def __init__(self, app: FastAPI, headers: dict[str, str], cookies: dict[str, str] | None = None) -> None:
-        self._app, self._headers, self._cookies = app, headers, cookies
+    def __init__(
+        self,
+        app: FastAPI,
+        headers: dict[str, str],
+        cookies: dict[str, str] | None = None,
+        client: tuple[str, int] = ("127.0.0.1", 40000),
+    ) -> None:
+        self._app, self._headers, self._cookies, self._client = app, headers, cookies, client
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app)
+            transport = httpx.ASGITransport(self._app, client=self._client)
             async with httpx.AsyncClient(
                 transport=transport, base_url=BASE, headers=self._headers, cookies=self._cookies
             ) as client:

@@ -1,0 +1,9 @@
+"""Where this package keeps data of records and persons."""
+
+from core.trace import FolderTrace, TableTrace, register
+
+register(
+    TableTrace("jobs", "record", ("subject",), why="ids only; done work is forgotten after two days"),
+    TableTrace("process_leases", None, why="names of processes"),
+    FolderTrace("run", "lock, addresses, messages that name queues", "holds no data of records"),
+)
