@@ -33,7 +33,7 @@ services:
 	@echo "The embedded default needs none of them: make run"
 
 docs: $(VENV)/.dev
-	$(BIN)/python -m app.docs
+	$(BIN)/python -m docs.generate
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

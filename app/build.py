@@ -12,7 +12,8 @@ from app.runtime import Runtime
 from app.settings import Settings
 from audit.checkpoint import Signer
 from audit.keyfile import load_key
-from audit.log import Log, started_as
+from audit.log import Log
+from audit.origin import started_as
 from audit.seal import KeySeal, seal_openings
 from core.clock import SystemClock
 from core.errors import Conflict

@@ -11,7 +11,8 @@ from app.folders import folder_of
 from app.settings import Settings
 from audit.checkpoint import Signer
 from audit.keyfile import SigningKey, create_key, load_key
-from audit.log import Log, new_origin, started_as
+from audit.log import Log
+from audit.origin import new_origin, started_as
 from core.clock import SystemClock
 from vault.directory import DirectoryStore
 from vault.keyring import Keyring, Shredded, has_epochs
@@ -44,9 +45,10 @@ def prepare(settings: Settings) -> None:
         with log_database.read() as session:
             started = started_as(session)
         key = _log_key(settings, started[0] if started else None)
+        # First: where the log is not the one that was signed, nothing more is written to it.
+        Signer(log_database, key, folder.log / "checkpoint", clock).start()
         Log(log_database, key.origin, clock, seal=seal_of(main, keys)).start(key.origin, str(key.verifier))
         DirectoryStore(folder.objects, folder.tmp).forget_interrupted(before=clock.now() - UNFINISHED_FOR)
-        Signer(log_database, key, folder.log / "checkpoint", clock).start()
     finally:
         main.close()
         log_database.close()

@@ -26,6 +26,7 @@ MODULES = (
     "audit.entries",
     "audit.intake",
     "audit.log",
+    "audit.mark",
     "audit.opening",
     "core.jobs",
     "core.leases",

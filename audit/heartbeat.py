@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from audit.entries import AuditHead, Receipt
 from audit.events import LogGap, LogHeartbeat
 from audit.intake import backlog
-from audit.log import Log, intake_mark
+from audit.log import Log
+from audit.mark import intake_mark
 from core.clock import from_us
 from core.database import Database
 

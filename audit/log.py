@@ -6,7 +6,6 @@ under way the next batch gathers. Where the log cannot take an event, the caller
 ``LogUnavailable`` and must show nothing.
 """
 
-import secrets
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -16,8 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Union
 
-from sqlalchemy import Connection, SmallInteger, insert, select, update
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Connection, insert, select
 
 from audit import catalogues
 from audit.alias import resolve
@@ -25,7 +23,6 @@ from audit.body import fits
 from audit.draft import AliasKey, Draft, alias_keys, aliased, draft, serialise
 from audit.entries import (
     AuditLeaf,
-    AuditTrail,
     LogNotStarted,
     Prepared,
     Receipt,
@@ -35,12 +32,13 @@ from audit.entries import (
     trail_of,
 )
 from audit.events import CatalogueExtended, Event, LogStarted
-from audit.leaf import parse
+from audit.mark import advance_mark
 from audit.note import parse_vkey
 from audit.opening import AuditOpening, SealedOpening, sealed
+from audit.origin import started_as
 from audit.seal import NotSealable, OpeningSeal
 from core.clock import Clock, to_us
-from core.database import Database, LogTable, ReadSession
+from core.database import Database
 from core.errors import Conflict, Invalid, MunimentError, Unavailable
 
 MAX_BATCH = 512
@@ -64,18 +62,6 @@ class UndeclaredAction(MunimentError):
     """An event of an action that this program does not declare. A defect of the program."""
 
     code = "audit_undeclared"
-
-
-class AuditIntakeMark(LogTable):
-    """How far the change intake was moved into the log; one row, written with the entries."""
-
-    __tablename__ = "audit_intake_mark"
-
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    high: Mapped[int]
-    """Highest intake number moved so far."""
-    moved: Mapped[int]
-    """How many rows were moved; less than ``high`` where rows vanished before they could be."""
 
 
 class _Call:
@@ -198,7 +184,7 @@ class Log:
             new = [item for item in drafts if item.event_id.bytes not in known]
             kept = [item for item in openings if item.event_id not in known]
             _, learnt = self._append(connection, [_Waiting(new, kept, None, -1, _Call())])
-            _mark(connection, high, len(new))
+            advance_mark(connection, high, len(new))
         self._remember(learnt)
         return len(new)
 
@@ -312,44 +298,6 @@ def _as_unavailable() -> Iterator[None]:
         raise
     except Exception as error:
         raise LogUnavailable("the audit log could not be written") from error
-
-
-def new_origin() -> str:
-    """An origin for a log that nobody named."""
-    return f"muniment.local/{secrets.token_hex(8)}"
-
-
-def started_as(session: ReadSession) -> tuple[str, str] | None:
-    """Origin and the verifier key in force of the stored log; ``None`` before it has started."""
-    first = session.scalar(select(AuditLeaf.entry).where(AuditLeaf.seq == 0))
-    if first is None:
-        return None
-    details = parse(first).body["d"]
-    changed = session.scalar(
-        select(AuditLeaf.entry)
-        .join(AuditTrail, AuditTrail.seq == AuditLeaf.seq)
-        .where(AuditTrail.topic == "action", AuditTrail.key == b"log.key_changed")
-        .order_by(AuditLeaf.seq.desc())
-        .limit(1)
-    )
-    vkey = details["vkey"] if changed is None else parse(changed).body["d"]["vkey"]
-    return details["origin"], vkey
-
-
-def intake_mark(session: ReadSession) -> tuple[int, int]:
-    """Highest intake number moved so far, and how many rows were moved."""
-    row = session.execute(select(AuditIntakeMark.high, AuditIntakeMark.moved)).one_or_none()
-    return (0, 0) if row is None else (row.high, row.moved)
-
-
-def _mark(connection: Connection, high: int, moved: int) -> None:
-    row = connection.execute(select(AuditIntakeMark.high)).one_or_none()
-    if row is None:
-        connection.execute(insert(AuditIntakeMark), [{"id": 1, "high": high, "moved": moved}])
-    else:
-        connection.execute(
-            update(AuditIntakeMark).values(high=max(high, row.high), moved=AuditIntakeMark.moved + moved)
-        )
 
 
 def _prepare(item: Draft, aliases: dict[AliasKey, str]) -> Prepared:

@@ -1,4 +1,4 @@
-"""The font that converted pages are typeset in: whatever of the usual ones this machine has."""
+"""The font that converted pages are typeset in: the one Muniment depends on, else a usual one of this machine."""
 
 import sys
 import sysconfig
@@ -11,17 +11,17 @@ FONT_FOLDERS: tuple[Path, ...] = (
     Path("/Library/Fonts"),
     Path("/System/Library/Fonts"),
 )
+_OWN = "font_source_sans_pro/files/SourceSansPro-Regular.ttf"
 _WANTED = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "FreeSans.ttf", "Arial Unicode.ttf")
-_IN_PACKAGES = ("**/DejaVuSans.ttf", "**/NotoSans-Regular.ttf")
 
 
 def find_font() -> Path | None:
     """A sans-serif font with the letters of all European languages; ``None`` if there is none."""
+    own = Path(sysconfig.get_path("purelib")) / _OWN
+    if own.is_file():
+        return own
     for name in _WANTED:
         for folder in FONT_FOLDERS:
             for path in sorted(folder.rglob(name)):
                 return path
-    for pattern in _IN_PACKAGES:
-        for path in sorted(Path(sysconfig.get_path("purelib")).glob(pattern)):
-            return path
     return None

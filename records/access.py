@@ -9,8 +9,9 @@ a search, a count and a suggestion cannot disagree.
 The rule, within one entity:
 
 1. A record that nobody confirmed is read by whoever uploaded it, and by those of the
-   department it came in through who also read its class. A machine's choice never
-   opens anything (a record without a class has no class readers).
+   department it came in through who also read its class and, where its case file has an
+   access list, are on it. A machine's choice never opens anything (a record without a
+   class has no class readers).
 2. A record in a case file with an access list is read by the people on that list; a
    sealed section by those listed for that section. Class and department do not matter.
 3. Otherwise it is read by the readers of its class; and, where its class is of normal
@@ -157,7 +158,8 @@ def may_read(terms: Terms, reader: Reader, *, listed: bool, has_list: bool, abou
     reads_class = terms.record_class in reader.classes
     if not terms.confirmed:
         is_uploader = terms.uploader is not None and terms.uploader == reader.person
-        return is_uploader or (of_department and reads_class and terms.department is not None)
+        of_channel = terms.department is not None and of_department
+        return is_uploader or (of_channel and reads_class and (listed or not has_list))
     if has_list:
         return listed
     return reads_class or (of_department and _is_normal(terms.record_class))
@@ -170,9 +172,10 @@ def _condition(entity: UUID, reader: Reader, at: datetime) -> ColumnElement[bool
     about_reader = AccessSet.case_file.in_(
         select(CaseFile.id).where(CaseFile.about_person == reader.person, CaseFile.about_person.is_not(None))
     )
-    has_list = or_(
-        AccessSet.case_file.in_(select(CaseFile.id).where(CaseFile.listed_only)),
-        and_(AccessSet.case_file.is_not(None), AccessSet.section.is_not(None)),
+    # Never unknown: ``NULL IN (…)`` is, and so is its NOT, which would hide every record without a file.
+    has_list = and_(
+        AccessSet.case_file.is_not(None),
+        or_(AccessSet.section.is_not(None), AccessSet.case_file.in_(select(CaseFile.id).where(CaseFile.listed_only))),
     )
     listed = (
         select(CaseFileAccess.id)
@@ -192,7 +195,7 @@ def _condition(entity: UUID, reader: Reader, at: datetime) -> ColumnElement[bool
         AccessSet.confirmed.is_(False),
         or_(
             and_(AccessSet.uploader.is_not(None), AccessSet.uploader == reader.person),
-            and_(AccessSet.department.is_not(None), of_department, reads_class),
+            and_(AccessSet.department.is_not(None), of_department, reads_class, or_(~has_list, listed)),
         ),
     )
     confirmed = and_(

@@ -17,6 +17,7 @@ from typing import Any
 from core.errors import IntegrityFailure
 
 _LENGTH = struct.Struct(">I")
+_MALFORMED = (struct.error, zlib.error, ValueError, TypeError, LookupError, RecursionError)
 Box = tuple[str, int, int, int, int]
 
 
@@ -96,22 +97,26 @@ def join_text(pages: Iterable[ReadPage]) -> str:
 def _head(fetch: Callable[[int, int], bytes]) -> tuple[int, list[dict[str, Any]]]:
     try:
         (length,) = _LENGTH.unpack(fetch(0, 4))
-        return 4 + length, json.loads(fetch(4, 4 + length))["pages"]
-    except (struct.error, ValueError, KeyError) as error:
+        index = json.loads(fetch(4, 4 + length))["pages"]
+        for row in index:
+            if not all(isinstance(row[name], int) and row[name] >= 0 for name in ("offset", "length", "number")):
+                raise ValueError
+        return 4 + length, index
+    except _MALFORMED as error:
         raise IntegrityFailure("the read text of the record is damaged; read it anew") from error
 
 
 def _page(row: dict[str, Any], block: bytes) -> ReadPage:
     try:
         body = json.loads(zlib.decompress(block))
-    except (zlib.error, ValueError) as error:
+        return ReadPage(
+            number=row["number"],
+            text=body["text"],
+            words=tuple((w[0], w[1], w[2], w[3], w[4]) for w in body["words"]),
+            width=row["width"],
+            height=row["height"],
+            source=row["source"],
+            language=row["language"],
+        )
+    except _MALFORMED as error:
         raise IntegrityFailure("the read text of the record is damaged; read it anew") from error
-    return ReadPage(
-        number=row["number"],
-        text=body["text"],
-        words=tuple((w[0], w[1], w[2], w[3], w[4]) for w in body["words"]),
-        width=row["width"],
-        height=row["height"],
-        source=row["source"],
-        language=row["language"],
-    )

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import String, select
+from sqlalchemy import String, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.departments import Department
@@ -141,10 +141,9 @@ def decide(session: WriteSession, record_id: UUID, decision: Decision, *, by: Pr
     """Confirm or change class, department, case file or date: from now on a person answers for them.
 
     Raises:
-        NotFound: no such record, case file or department for ``by``.
+        NotFound: no such record, case file or section for ``by`` (the file about oneself is none), or no such department.
         Forbidden: ``by`` may not classify records there.
-        Invalid: a heading of the file plan, or no class at all.
-        OwnFile: the case file is about ``by``.
+        Invalid: a heading of the file plan, no class at all, or a section without a case file.
     """
     row = record.get_visible(session, record_id, by, at)
     by.require("record.classify", entity=row.entity, department=row.department)
@@ -160,8 +159,11 @@ def decide(session: WriteSession, record_id: UUID, decision: Decision, *, by: Pr
         row.department = _department_of(session, decision.department, row.entity)
     if decision.clear_case_file:
         row.case_file = row.section = None
-    elif decision.case_file is not None:
-        file = case_file.get_visible(session, decision.case_file, by, at)
+    elif decision.case_file is not None or decision.section is not None:
+        chosen_file = decision.case_file or row.case_file
+        if chosen_file is None:
+            raise Invalid("choose a case file for the section")
+        file = case_file.get_visible(session, chosen_file, by, at)
         if file.entity != row.entity:
             raise NotFound("there is no such case file in this legal entity")
         if decision.section is not None and decision.section not in case_file.SECTIONS.get(file.kind, ()):
@@ -211,6 +213,7 @@ def terms_on(session: ReadSession, row: Record, at: datetime) -> access.Terms | 
     placed = session.scalar(
         select(Placement)
         .where(Placement.record == row.id, Placement.valid_from <= at)
+        .where(or_(Placement.valid_to.is_(None), Placement.valid_to > at))
         .order_by(Placement.valid_from.desc(), Placement.id.desc())
         .limit(1)
     )

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import Final
 
 from core.errors import NotFound
 
-STYLES = [
+STYLES: Final = (
     "tokens",
     "base",
     "frame",
@@ -27,7 +28,8 @@ STYLES = [
     "review",
     "palette",
     "print",
-]  # In this order: later files may refine what earlier ones say.
+)
+"""In this order: later files may refine what earlier ones say."""
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 

@@ -67,7 +67,7 @@ _LOST = {
     413: "The file was not taken in; everything taken in before is safe.",
     409: "Nothing was changed: somebody or something was quicker, or the state of things does not allow it.",
     412: "Nothing was changed: the record was changed by somebody else since you opened it.",
-    500: "What was confirmed before is safe. Whether your last change was made is uncertain: look before you repeat it.",
+    500: "What was confirmed before is safe. Whether your last change was made is uncertain: look first.",
     503: "Nothing was changed and nothing was shown: what cannot be logged is not done.",
     507: "Nothing was taken in: there is no room left. Everything taken in before is safe.",
 }

@@ -84,8 +84,14 @@ def show_record(
 
 @router.get("/records/{record_id}/history")
 def show_history(
-    request: Request, session: ReadSession, record_id: UUID, by: Reader, run: Run, now: Now, before: Annotated[int, Query(ge=0)]
-) -> Response:  # fmt: skip
+    request: Request,
+    session: ReadSession,
+    record_id: UUID,
+    by: Reader,
+    run: Run,
+    now: Now,
+    before: Annotated[int, Query(ge=0)],
+) -> Response:
     """Older entries of the history."""
     record.get_visible(session, record_id, by, now)
     return HTMLResponse(

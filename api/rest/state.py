@@ -59,7 +59,12 @@ def is_alive() -> AliveView:
     return AliveView(status="ok")
 
 
-@router.get("/readyz", dependencies=[PUBLIC], responses={503: {"model": ReadyView, "description": "Not ready."}})
+@router.get(
+    "/readyz",
+    dependencies=[PUBLIC],
+    response_model=ReadyView,
+    responses={503: {"model": ReadyView, "description": "Not ready."}},
+)
 def is_ready(request: Request, run: Run) -> JSONResponse:
     """Whether database, log, store, index and keeper do their work at this moment."""
     state = request.app.state

@@ -69,9 +69,7 @@ class ReceivedView(NamedRecord):
     """A file that is now a record; its reading goes on in the background."""
 
     state: str
-    duplicate_of: Annotated[NamedRecord | None, Field(description="An earlier record with this content.")] = (
-        None
-    )
+    duplicate_of: Annotated[NamedRecord | None, Field(description="An earlier record with this content.")] = None
     repeated: Annotated[bool, Field(description="Received before, under the same key.")] = False
 
 

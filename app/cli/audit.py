@@ -12,7 +12,7 @@ from audit import trail
 from audit.check import check
 from audit.checkpoint import last_note
 from audit.events import LogVerified
-from audit.log import started_as
+from audit.origin import started_as
 from core.errors import NotFound
 
 cli = typer.Typer(no_args_is_help=True, help="The audit log: verify it, its key, proofs.")

@@ -4,8 +4,16 @@ import json
 from typing import Any
 
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
-from tests.support.app import ROLES, Office
+from tests.support.app import Office
 
 V1 = "/api/v1"
 
@@ -47,41 +55,29 @@ def test_references_lead_somewhere(shared_office: Office) -> None:
     assert wanted <= schemas.keys()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted({"clerk", "admin", "auditor"} & ROLES.keys()))
-def test_schemathesis_finds_nothing_that_was_not_described(office: Office, name: str) -> None:
-    import schemathesis
-    from hypothesis import HealthCheck, Phase, settings
-    from schemathesis.checks import not_a_server_error
-    from schemathesis.specs.openapi.checks import (
-        content_type_conformance,
-        response_schema_conformance,
-        status_code_conformance,
-    )
+SELF_ENDING = {("DELETE", f"{V1}/people/{{person_id}}/suspension"), ("GET", "/readyz")}
+"""Not for random input: the first needs somebody suspended, the second answers by the installation's state."""
 
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["clerk", "admin", "auditor"])
+def test_schemathesis_finds_nothing_that_was_not_described(office: Office, name: str) -> None:
     office.upload(b"a record to be found", "a.txt")
     office.settle()
     schema = schemathesis.openapi.from_asgi(f"{V1}/openapi.json", office.app)
     headers = {"Authorization": f"Bearer {office.token(name)}"}
-    checks = [
-        not_a_server_error,
-        status_code_conformance,
-        content_type_conformance,
-        response_schema_conformance,
-    ]
+    checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+    tried = 0
     for found in schema.get_all_operations():
-        operation = found.ok()
-        if operation.path in ("/readyz",) or (operation.path, operation.method) == (f"{V1}/grants/{{grant_id}}", "delete"):
+        operation: Any = found.ok()  # type: ignore[union-attr]
+        if (operation.method.upper(), operation.path) in SELF_ENDING:
             continue
 
-        @schemathesis.pytest.parametrize  # type: ignore[attr-defined]
-        def nothing() -> None: ...
-
-        @settings(
-            max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None
-        )
+        @settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
         def probe(case: Any) -> None:
             case.call_and_validate(headers=headers, checks=checks)
 
-        operation.get_strategies_from_examples
-        probe(operation)
+        probe()
+        tried += 1
+    assert tried > 30

@@ -112,7 +112,9 @@ def test_every_answer_carries_the_protecting_headers(shared_office: Office, path
 
 def test_a_body_that_is_no_upload_may_not_be_large(shared_office: Office) -> None:
     answer = shared_office.client("admin").post(
-        f"{V1}/people", content=b'{"sign_in_name": "' + b"x" * (2 << 20) + b'"}', headers={"Content-Type": "application/json"}
+        f"{V1}/people",
+        content=b'{"sign_in_name": "' + b"x" * (2 << 20) + b'"}',
+        headers={"Content-Type": "application/json"},
     )
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 

@@ -2,6 +2,8 @@
 
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -61,7 +63,7 @@ def test_what_fails_is_named_and_nothing_else(office: Office, break_it: Callable
 
 def test_changes_that_do_not_reach_the_log_are_an_alarm(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     keeper = _start_keeper(office)
-    monkeypatch.setattr(state, "OLDEST_INTAKE", state.timedelta(0))
+    monkeypatch.setattr(state, "OLDEST_INTAKE", timedelta(0))
     office.upload(b"waits for the keeper")
     assert office.client().get("/readyz").json()["checks"]["intake"] == "intake_stuck"
     keeper.settle()
@@ -78,14 +80,17 @@ def test_readiness_is_tried_at_most_once_a_second_however_many_ask(office: Offic
 
 def test_metrics_are_for_this_machine_or_who_manages_it(office: Office) -> None:
     assert Client(office.app, {}).get("/metrics").status_code == 200
-    far = {"client": ("192.0.2.7", 40000)}
+    far: dict[str, Any] = {"client": ("192.0.2.7", 40000)}
     assert Client(office.app, {}, **far).get("/metrics").status_code == 401
     for name, status in (("clerk", 403), ("admin", 200)):
         headers = {"Authorization": f"Bearer {office.token(name)}"}
         assert Client(office.app, headers, **far).get("/metrics").status_code == status
-    assert Client(office.app, {"Authorization": f"Bearer {office.token('admin', 'read')}"}, **far).get(
-        "/metrics"
-    ).status_code == 403
+    assert (
+        Client(office.app, {"Authorization": f"Bearer {office.token('admin', 'read')}"}, **far)
+        .get("/metrics")
+        .status_code
+        == 403
+    )
 
 
 def test_metrics_count_jobs_by_queue_and_state(office: Office) -> None:

@@ -248,7 +248,7 @@ def test_memory_stays_flat_whatever_the_size(shared_office: Office) -> None:
         headers = {"Authorization": f"Bearer {shared_office.token('clerk')}"}
         assert client.put(f"{V1}/uploads", content=b"warm", headers=headers).status_code == 202
         before = process.memory_info().rss
-        peaks = []
+        peaks: list[int] = []
         answer = client.put(f"{V1}/uploads", content=_watched(body(), process, peaks), headers=headers)
         assert answer.status_code == 202
     assert max(peaks) - before < 40 << 20

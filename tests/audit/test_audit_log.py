@@ -37,9 +37,11 @@ from audit.events import Actor, Event, LogHeartbeat
 from audit.heartbeat import heartbeat, note_silence
 from audit.intake import backlog, sequence_intake
 from audit.leaf import commitment, leaf_hash, parse
-from audit.log import Log, LogUnavailable, OriginChanged, intake_mark, new_origin, started_as
+from audit.log import Log, LogUnavailable, OriginChanged
+from audit.mark import intake_mark
 from audit.note import VerifierKey
 from audit.opening import forget_openings, openings_of
+from audit.origin import new_origin, started_as
 from audit.seal import KeySeal, NotSealable, SealBroken
 from core.clock import from_us
 from core.errors import Invalid

@@ -237,7 +237,7 @@ class Office:
         async def send(message: Any) -> None:
             look(message)
 
-        asyncio.run(self.app(scope, receive, send))  # type: ignore[arg-type]
+        asyncio.run(self.app(scope, receive, send))
 
     def upload(self, data: bytes, name: str = "letter.txt", *, by: str = "clerk", **metadata: Any) -> dict[str, Any]:
         """A file taken in over REST; the answer."""

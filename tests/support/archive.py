@@ -121,7 +121,9 @@ class Archive:
             acting = principals.operator_for(session, name, at=self.now, keys=self.runtime.keys)
         return replace(acting, kind="person", withheld=frozenset())
 
-    def receive(self, data: bytes = b"Guten Tag", name: str = "letter.txt", *, by: str = "clerk", **stated: Any) -> Record:
+    def receive(
+        self, data: bytes = b"Guten Tag", name: str = "letter.txt", *, by: str = "clerk", **stated: Any
+    ) -> Record:
         """A file taken in; not read yet. ``stated`` is metadata."""
         return self.receiver.receive(
             [data], name=name, metadata=Metadata(**stated), channel="api", by=self.principal(by)
