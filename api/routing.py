@@ -28,8 +28,8 @@ class Pools:
     reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(24))
     """REST: mostly waits for the log."""
     pages: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(24))
-    uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(8))
-    """Uploads under way at once; the next ones wait, unread, in their connections."""
+    uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(32))
+    """Files over 256 KiB under way at once: mostly they wait for the network. The next ones wait, unread."""
 
 
 class Router(APIRouter):

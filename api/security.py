@@ -77,7 +77,9 @@ def is_foreign(method: str, headers: Headers) -> bool:
     """
     if method in _SAFE or headers.get("authorization"):
         return False
-    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        # Our own forms come with "Origin: null", because of our Referrer-Policy.
+        return site in ("cross-site", "same-site")
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host", "")

@@ -8,7 +8,6 @@ is kept: the object store drops what it was given as soon as its source raises.
 import asyncio
 import queue
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
-from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -16,13 +15,12 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
 
 from api.disposition import file_name_of
 from api.edge import lift_body_limit
 from api.errors import BrokenBody
 from api.multipart import NotAForm, PartBegun, PartData, PartEnded, boundary_of, read_parts
-from core.errors import Invalid, MunimentError
+from core.errors import Invalid
 from ingest.receive import TooLarge
 
 PIECE_BYTES = 256 * 1024
@@ -30,7 +28,6 @@ DEPTH = 4
 HELD_BYTES = 2 * 1024 * 1024
 """A file up to this size is held until its form has ended, so that its metadata may come after it."""
 METADATA_BYTES = 16 * 1024
-DRAINED_BYTES, DRAIN_SECONDS = 16 * 1024 * 1024, 3.0
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -92,14 +89,19 @@ async def take_in(chunks: AsyncIterable[bytes], work: Callable[[Iterator[bytes]]
     Raises whatever ``work`` raises, and what the source of the chunks does; ``work`` sees the
     latter raised by its iterator, so that it keeps nothing.
     """
+    pieces = _in_pieces(chunks)
+    # A small file is here as a whole before it takes a thread, however slowly it came.
+    first = await anext(pieces, None)
     feed = Feed()
     worker = asyncio.ensure_future(to_thread.run_sync(work, iter(feed), limiter=limiter))
     worker.add_done_callback(lambda _: feed.abandon())
     try:
-        async for piece in _in_pieces(chunks):
-            await feed.send(piece)
-            if worker.done():
-                break
+        if first is not None:
+            await feed.send(first)
+            async for piece in pieces:
+                await feed.send(piece)
+                if worker.done():
+                    break
         feed.end()
     except BaseException:
         # ClientDisconnect, a broken form, the server's own stop: told to the thread, and waited for.
@@ -162,20 +164,17 @@ def read_metadata(upload: Upload, shape: type[M]) -> M:
         raise BadMetadata(f"{where}: {error.errors()[0]['msg']}") from error
 
 
-@asynccontextmanager
-async def answering(request: Request, largest_bytes: int) -> AsyncIterator[None]:
-    """Refuse at once what says it is too large; take in some of what still comes before any refusal is sent.
+def check_length(request: Request, largest_bytes: int) -> None:
+    """Refuse at once what says itself that it is too large.
 
-    Otherwise the connection breaks under a sender who is still writing, and nobody reads the answer.
+    uvicorn takes in and drops what a sender goes on sending after a refusal, so that they get to read it.
+
+    Raises:
+        TooLarge: it is.
     """
-    try:
-        length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > largest_bytes + METADATA_BYTES:
-            raise TooLarge(f"this archive takes files up to {largest_bytes // 1024**2} MiB", limit_bytes=largest_bytes)
-        yield
-    except MunimentError:
-        await _drain(request)
-        raise
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > largest_bytes + METADATA_BYTES:
+        raise TooLarge(f"this archive takes files up to {largest_bytes // 1024**2} MiB", limit_bytes=largest_bytes)
 
 
 async def in_pool(request: Request, work: Callable[[], T]) -> T:
@@ -235,22 +234,6 @@ async def _go_on(parts: AsyncIterator[object], held: bytes, *, late: bool) -> As
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     if data:
         yield data
-
-
-async def _drain(request: Request) -> None:
-    if request.headers.get("expect"):
-        # The sender waits for leave and has sent nothing.
-        return
-    taken = 0
-    try:
-        async with asyncio.timeout(DRAIN_SECONDS), aclosing(request.stream()) as rest:
-            async for chunk in rest:
-                taken += len(chunk)
-                if taken > DRAINED_BYTES:
-                    return
-    except (ClientDisconnect, TimeoutError, RuntimeError):
-        # Gone, too slow, or read to its end before.
-        return
 
 
 def _as_utf8(text: str) -> str:

@@ -6,12 +6,15 @@ control, gossip, events and the result store are off: nothing reads them, and th
 transport would fill the disk with them.
 """
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 
 from celery import Celery
 
 from app.folders import DataFolder
+
+log = logging.getLogger("muniment.celery")
 
 WORKED_BY_WORKER = ("extraction", "maintenance")
 """Queues of the worker; the keeper finds its own work."""
@@ -73,6 +76,7 @@ class Waker:
             if queue in WORKED_BY_WORKER:
                 try:
                     self._app.send_task(LOOK, args=(queue,), queue="look", ignore_result=True, retry=False)
-                except OSError:
-                    # A full disk: beat looks every five seconds anyway.
-                    continue
+                except Exception as error:
+                    # A full disk, in whatever words of the transport: the change is committed, and beat
+                    # looks every five seconds anyway.
+                    log.debug("worker not woken", extra={"code": type(error).__name__})

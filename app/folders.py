@@ -66,12 +66,12 @@ class DataFolder:
             DataFolderUnwritable: it cannot be made or written.
         """
         try:
-            for folder in (self.databases, self.objects, self.index, self.log, self.run, self.tmp, keys):
+            for folder in (self.root, self.databases, self.objects, self.index, self.log, self.run, self.tmp, keys):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for name in ("originals", "derived"):
                 (self.objects / name).mkdir(exist_ok=True, mode=0o700)
             (self.run / "broker").mkdir(exist_ok=True, mode=0o700)
-            if not os.access(self.root, os.W_OK) or not os.access(self.databases, os.W_OK):
+            if not all(os.access(folder, os.W_OK) for folder in (self.root, self.databases, self.run)):
                 raise PermissionError
         except OSError as error:
             raise DataFolderUnwritable(
@@ -84,8 +84,12 @@ class DataFolder:
 
         Raises:
             DataFolderInUse: another one is.
+            DataFolderUnwritable: the lock cannot be made.
         """
-        descriptor = os.open(self.run / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self.run / "server.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataFolderUnwritable(f"check that {self.run} can be written by this user") from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -19,7 +19,7 @@ from core import jobs
 from core.jobs import Claim
 from ingest.extractor import Extractor
 from ingest.inspect import Limits
-from ingest.read import read_version
+from ingest.read import READ, read_version, settle_failed
 from ingest.receive import REMEMBER_UPLOADS, forget_uploads
 
 log = logging.getLogger("muniment.jobs")
@@ -64,11 +64,14 @@ def table(readers: Readers) -> dict[str, Handler]:
     def read(runtime: Runtime, claim: Claim, holder: str) -> None:
         read_version(runtime.content, runtime.receiver, readers.of_this_thread(), claim, holder)
 
-    return {"ingest.read": read}
+    return {READ: read}
 
 
 def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]) -> None:
-    """What beat asks for: ``look`` at waiting queues, put back lost ``leases``, ``hourly`` housekeeping."""
+    """What beat asks for: ``look`` at waiting queues, put back lost ``leases``, ``hourly`` housekeeping.
+
+    With the leases, records whose reading was given up are shown to people.
+    """
     now = runtime.clock.now()
     if what == "look":
         with runtime.main.read() as session:
@@ -79,6 +82,8 @@ def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]
             found = jobs.release_expired(session, at=now)
         if found:
             log.warning("jobs of a lost worker were put back", extra={"count": len(found)})
+        if given_up := settle_failed(runtime.content):
+            log.warning("records that cannot be read wait for attention", extra={"count": given_up})
     elif what == "hourly":
         with runtime.main.write() as session:
             jobs.forget_done(session, before=now - KEEP_DONE)

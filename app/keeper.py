@@ -64,6 +64,11 @@ class Keeper:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Keep until told to stop, then finish what is at hand."""
         note_silence(self.runtime.log, at=self.runtime.clock.now())
+        while not self._has_lease() and not stopping():
+            time.sleep(1.0)
+        if not stopping():
+            # Also what was changed while no keeper ran, or by a restored copy of the database.
+            self.ask_for_all()
         while not stopping():
             if not self._has_lease():
                 time.sleep(1.0)
@@ -173,4 +178,4 @@ class Keeper:
         try:
             act()
         except MunimentError as error:
-            log.error("%s not written", what, extra={"code": error.code})
+            log.error(f"{what} not written", extra={"code": error.code})

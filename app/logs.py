@@ -10,7 +10,7 @@ import sys
 import traceback
 from datetime import UTC, datetime
 
-_FIELDS = ("job", "id", "code", "process", "queue", "route", "method", "status", "ms", "request", "count", "signal")
+_FIELDS = ("job", "id", "code", "child", "queue", "route", "method", "status", "ms", "request", "count", "signal")
 _OURS = "muniment"
 
 
@@ -25,7 +25,7 @@ class JsonLines(logging.Formatter):
             "message": record.msg if record.name.startswith(_OURS) else "library message",
         }
         for field in _FIELDS:
-            if (value := getattr(record, field, None)) is not None and field != "process":
+            if (value := getattr(record, field, None)) is not None:
                 line[field] = value
         if name := getattr(record, "process_name", None):
             line["process"] = name

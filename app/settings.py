@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
+from zoneinfo import available_timezones
 
 from core.errors import Invalid
 
@@ -166,5 +167,9 @@ def _check(settings: Settings) -> None:
         )
     if not 0 <= settings.port <= 65535:
         raise BadSetting("port is a number from 0 to 65535")
+    if settings.workers < 0 or settings.largest_upload_bytes < 1 or settings.largest_read_bytes < 1:
+        raise BadSetting("workers is 0 or more, largest_upload_bytes and largest_read_bytes 1 or more")
+    if settings.time_zone not in available_timezones():
+        raise BadSetting("time_zone is a name such as Europe/Berlin")
     if settings.log_level not in ("error", "warning", "info", "debug"):
         raise BadSetting("log_level is error, warning, info or debug")

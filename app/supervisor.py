@@ -46,6 +46,8 @@ class Child:
     started: float = 0.0
     failures: int = 0
     restart_at: float = 0.0
+    pipe: int | None = None
+    """Our end of the pipe that it watches; nothing is ever written."""
     replaces: int | None = None
     """Process id of the one that ended before it: the new child voids its leases."""
 
@@ -98,7 +100,9 @@ class Supervisor:
             self._command(child.name), env=environment, stdin=subprocess.DEVNULL, pass_fds=(reading,)
         )
         os.close(reading)
-        os.set_inheritable(writing, False)
+        if child.pipe is not None:
+            os.close(child.pipe)
+        child.pipe = writing
         child.started = time.monotonic()
 
     def _look_after(self, child: Child) -> None:
@@ -113,7 +117,7 @@ class Supervisor:
             return
         child.failures = 0 if now - child.started > _STEADY_SECONDS else child.failures + 1
         delay = min(30.0, 0.2 * 2**child.failures) if child.failures > 1 else 0.0
-        log.warning("child ended, starting it again", extra={"process": child.name, "code": str(code)})
+        log.warning("child ended, starting it again", extra={"child": child.name, "code": str(code)})
         child.replaces, child.process, child.restart_at = child.process.pid, None, now + delay
 
     def _note_pids(self) -> None:

@@ -43,6 +43,8 @@ PARTS_AT_ONCE = 20
 MOST_NESTED = 4
 """Records within records: a mail in an archive in a mail in an archive."""
 READER: Principal = system("pipeline")
+READ = "ingest.read"
+"""Name of the job, as ``records.record`` promises it."""
 
 
 class LostLease(Conflict):
@@ -96,7 +98,8 @@ def read_version(content: Content, receiver: Receiver, extractor: Extractor, cla
     components = [
         _seal_component(content, row.id, version_id, key, part) for part in extraction.parts if part.kind == "component"
     ]
-    _capture_parts(content, receiver, row, [part for part in extraction.parts if part.kind != "component"])
+    found = [part for part in extraction.parts if part.kind != "component"]
+    _capture_parts(content, receiver, row, found, claim, holder)
     replaced = _enter(content, claim, holder, key, understood, page_object, components)
     for object_key, object_version in replaced:
         content.store.delete(object_key, object_version)
@@ -141,6 +144,45 @@ def ask_again(session: WriteSession, record_id: UUID, *, by: Principal, at: date
     return row
 
 
+def settle_failed(content: Content) -> int:
+    """Have people look at records whose reading was given up; tells how many.
+
+    A job ends for good after many attempts, or where its worker died each time: without
+    this the record would stay "received" for ever, and nobody would know.
+    """
+    now, job = content.clock.now(), jobs.Job
+    under_way = select(job.subject).where(job.name == READ, job.state.in_((jobs.READY, jobs.LEASED)))
+    given_up = (
+        select(Record)
+        .join(job, job.subject == Record.id)
+        .where(job.name == READ, job.state == jobs.FAILED, Record.state.in_((record.RECEIVED, record.PROCESSING)))
+        .where(Record.id.not_in(under_way.where(job.subject.is_not(None))))
+    )
+    with content.main.read() as session:
+        if session.scalar(given_up.limit(1)) is None:
+            return 0
+    with content.main.write() as session:
+        rows = session.scalars(given_up).unique().all()
+        for row in rows:
+            version = session.get_one(RecordVersion, row.current_version)
+            version.trouble_code = "reader_failed"
+            version.trouble_detail = "It could not be read after several attempts."
+            record.touch(row, record.NEEDS_ATTENTION, now)
+            event = events.RecordRead(
+                by=READER.actor,
+                entity=row.entity,
+                record=row.id,
+                version=version.ordinal,
+                record_class=row.record_class,
+                state=row.state,
+                trouble=version.trouble_code,
+                probability=row.probability,
+            )
+            append(session, event, at=now)
+            record.ask_to_index(session, row.id, now)
+    return len(rows)
+
+
 def _enter(
     content: Content,
     claim: Claim,
@@ -159,7 +201,8 @@ def _enter(
         row = session.get_one(Record, UUID(claim.arguments["record"]))
         version = session.get_one(RecordVersion, UUID(claim.arguments["version"]))
         if row.current_version != version.id:
-            return [(page_object[0], page_object[1].version)]
+            unused = [(sealed.object_key, sealed.stored.version) for sealed in components]
+            return [(page_object[0], page_object[1].version), *unused]
         placement.settle_reading(session, row, version, understood.reading, key=key, by=READER, at=now)
         replace_fields(session, version, understood.fields, key=key, at=now)
         party.unlink_all(session, row.id)
@@ -228,8 +271,14 @@ def _seal_component(content: Content, record_id: UUID, version_id: UUID, key: Da
     return _SealedPart(part_id, part, object_key, seal_into(content.store, object_key, key, bound, [part.data]).stored)
 
 
-def _capture_parts(content: Content, receiver: Receiver, parent: Record, parts: Sequence[Part]) -> None:
-    """Make records of attachments and members that are not records yet."""
+def _capture_parts(
+    content: Content, receiver: Receiver, parent: Record, parts: Sequence[Part], claim: Claim, holder: str
+) -> None:
+    """Make records of attachments and members that are not records yet.
+
+    Raises:
+        LostLease: another worker has the job, and makes them.
+    """
     if not parts:
         return
     channel = "mail" if parts[0].kind == "attachment" else "archive"
@@ -247,6 +296,9 @@ def _capture_parts(content: Content, receiver: Receiver, parent: Record, parts: 
                 sealed.append((file, names.clean_file_name(part.name)))
         now = content.clock.now()
         with content.main.write() as session:
+            # What was known above stays all there is only as long as nobody else has the job.
+            if not jobs.holds(session, claim.id, holder=holder):
+                raise LostLease
             for file, name in sealed:
                 intake = Intake(
                     entity=parent.entity,

@@ -141,7 +141,7 @@ def decide(session: WriteSession, record_id: UUID, decision: Decision, *, by: Pr
     """Confirm or change class, department, case file or date: from now on a person answers for them.
 
     Raises:
-        NotFound: no such record, case file or section for ``by`` (the file about oneself is none), or no such department.
+        NotFound: no such record, case file or section for ``by`` (the file about oneself is none), no such department.
         Forbidden: ``by`` may not classify records there.
         Invalid: a heading of the file plan, no class at all, or a section without a case file.
     """

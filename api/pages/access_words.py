@@ -1,5 +1,6 @@
 """Who can read a record, in words: the rule of ``records.access`` told for one record."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from api.i18n import gettext as _
@@ -20,6 +21,8 @@ class Placed:
     listed_only: bool
     section: str | None
     reader_is_uploader: bool
+    departments: Mapping[str, Sequence[str]]
+    """Names of the departments of the legal entity, by what they do."""
 
 
 def readers(placed: Placed) -> list[str]:
@@ -45,16 +48,15 @@ def readers(placed: Placed) -> list[str]:
         return [_("People on the access list of case file %(number)s") % {"number": placed.case_file}]
     said = []
     if chosen is not None:
-        said.extend(_of_class(chosen))
+        said.extend(_of_class(chosen, placed.departments))
         if chosen.sensitivity == "normal" and placed.department is not None:
             said.append(_("Everybody in %(department)s") % {"department": placed.department})
     return list(dict.fromkeys(said)) or [_("Nobody, until it has a class with readers")]
 
 
-def _of_class(chosen: file_plan.RecordClass) -> list[str]:
+def _of_class(chosen: file_plan.RecordClass, departments: Mapping[str, Sequence[str]]) -> list[str]:
     if "everyone" in chosen.readers:
         return [_("Everybody of the legal entity")]
-    kinds = [words.department_kind(kind) for kind in sorted(chosen.readers)]
-    if chosen.named_readers:
-        return [_("Named clerks in departments of the kind %(kind)s") % {"kind": kind} for kind in kinds]
-    return [_("Everybody in departments of the kind %(kind)s") % {"kind": kind} for kind in kinds]
+    names = [name for kind in sorted(chosen.readers) for name in departments.get(kind, ())]
+    sentence = _("Named clerks in %(department)s") if chosen.named_readers else _("Everybody in %(department)s")
+    return [sentence % {"department": name} for name in names]

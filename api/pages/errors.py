@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from starlette.responses import HTMLResponse, Response
 
+from accounts.permissions import PERMISSIONS
 from api import i18n
 from api.errors import Problem
 from api.i18n import gettext as _
@@ -49,10 +50,15 @@ def error_page(request: Request, problem: Problem) -> Response:
 def _told(problem: Problem) -> tuple[str, str, str]:
     """Title, whether anything was lost, and what to do."""
     title = _TITLES.get(problem.status)
+    advice = problem.detail or _ADVICE.get(problem.status, "Go back and try again.")
+    permission = PERMISSIONS.get(str(problem.fields.get("permission", "")))
+    if permission is not None:
+        asked = _("It needs a role that may do this: %(permission)s.") % {"permission": _(permission[1])}
+        advice = f"{asked} {_(_ADVICE[403])}"
     return (
         _(title) if title and problem.code in _GENERAL else _(problem.title),
         _(_LOST.get(problem.status, "Nothing was changed and nothing was lost.")),
-        _(problem.detail) if problem.detail else _(_ADVICE.get(problem.status, "Go back and try again.")),
+        _(advice),
     )
 
 

@@ -31,6 +31,8 @@ from records.record import Record
 router = page_router()
 HISTORY = 100
 MOST_WORDS = 12
+SHOWN_ABOVE = frozenset({"document_date", "total", "party", "currency"})
+"""Fields that stand on the record itself, in the reader's form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def show_record(
         name=name,
         title=title or name,
         around=around,
+        located={value.name: value for value in reversed(detail.fields)},
+        shown_above=SHOWN_ABOVE,
         pages=current.page_count or 0,
         reasons=sorted(detail.reasons, key=lambda reason: -abs(reason[1]))[:MOST_WORDS],
         trouble=words.trouble(current.trouble_code) if current.trouble_code else None,
@@ -165,8 +169,8 @@ def history_of(run: Runtime, record_id: UUID, by: Principal, before: int | None 
     with run.log_database.read() as session:
         entries = trail.history(session, "record", record_id, before=before, limit=HISTORY)
     with run.main.read() as session:
-        departments = departments_of(session, by)
-    return sentences.tell(entries, sentences.Names(by.id, departments))
+        names = departments_of(session, by)
+    return sentences.tell(entries, sentences.Names(by.id, names))
 
 
 def _current(detail: Detail) -> tuple[record.RecordVersion, str, str]:
@@ -175,7 +179,10 @@ def _current(detail: Detail) -> tuple[record.RecordVersion, str, str]:
 
 def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id: str) -> Around:
     with run.main.read() as session:
-        departments = departments_of(session, by)
+        named_departments = departments_of(session, by)
+        by_kind: dict[str, list[str]] = {}
+        for each in departments.of_entity(session, row.entity):
+            by_kind.setdefault(each.kind, []).append(each.name)
         file = _visible_file(session, row, by, now)
         below = [child.id for child in record.children_of(session, row.id, by, now)]
         listed = session.get(CaseFile, row.case_file) if row.case_file else None
@@ -184,7 +191,7 @@ def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id:
     if related:
         shown, _receipt = run.content.reveal(related, by=by, where="record", request=request_id)
         found = {each.record.id: each for each in shown}
-    department = departments.get(row.department) if row.department else None
+    department = named_departments.get(row.department) if row.department else None
     placed = access_words.Placed(
         record_class=row.record_class,
         department=department or (_("its department") if row.department else None),
@@ -192,6 +199,7 @@ def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id:
         case_file=listed.number if listed is not None else None,
         listed_only=listed is not None and listed.listed_only,
         section=row.section,
+        departments=by_kind,
         reader_is_uploader=row.captured_by is not None and row.captured_by == by.id,
     )
     here = {"entity": row.entity, "department": row.department}

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from api.pages import shown, words
 from api.pages.show import fragment, go, page, page_router
 from core.database import ReadSession
 from core.identifiers import parse_record_number
-from records import record
+from records import file_plan, record
 from search.find import Found, find, suggest
 from search.port import SORTS, Sort
 
@@ -37,6 +38,8 @@ class FacetLink:
     count: int
     address: str
     is_on: bool
+    depth: int = 0
+    """How many of the classes above it stand in the list too."""
 
 
 @router.get("/search")
@@ -141,15 +144,36 @@ def _facets(q: str, sort: str, found: Found) -> list[tuple[str, str, list[FacetL
     shown_facets = []
     for name in FACETS:
         links = []
-        for value, count in found.facets.get(name, ())[:SHOWN_VALUES]:
+        values = found.facets.get(name, ())[:SHOWN_VALUES]
+        listed = {value for value, _count in values}
+        for value, count in sorted(values, key=_place_of(name)):
             part = _criterion(name, value)
             remaining = on.get(part.casefold())
             address = _address(f"{q} {part}".strip() if remaining is None else remaining, sort)
-            links.append(FacetLink(_value_text(name, value), count, address, remaining is not None))
+            depth = len(listed.intersection(_above(value))) if name == "class" else 0
+            links.append(FacetLink(_value_text(name, value), count, address, remaining is not None, min(depth, 3)))
         useful = len(links) > 1 or any(link.is_on for link in links) or name in ("class", "year")
         if links and useful:
             shown_facets.append((name, words.facet(name), links))
     return shown_facets
+
+
+def _place_of(name: str) -> Callable[[tuple[str, int]], tuple[int, int]]:
+    """The order of a facet's values: classes as in the file plan, years from the latest, others by count."""
+    order = {each.code: place for place, each in enumerate(file_plan.load())} if name == "class" else {}
+
+    def place(entry: tuple[str, int]) -> tuple[int, int]:
+        value, count = entry
+        if name == "class":
+            return order.get(value, len(order)), -count
+        return (-int(value) if name == "year" and value.isdecimal() else 0), -count
+
+    return place
+
+
+def _above(code: str) -> tuple[str, ...]:
+    plan = file_plan.load()
+    return plan.ancestors(code) if code in plan else ()
 
 
 def _criterion(name: str, value: str) -> str:

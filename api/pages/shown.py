@@ -4,6 +4,7 @@ Names come from outside and may hold text that runs from right to left: whoever 
 puts it into ``<bdi>``, as ``middle`` does.
 """
 
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -93,6 +94,8 @@ def middle(text: str) -> Markup:
 
 def highlighted(text: str, places: tuple[tuple[int, int], ...]) -> Markup:
     """Text with the given places marked; pairs of start and end, in order and apart."""
+    # Control characters of a text layer have no picture; one blank each keeps the places true.
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs", "Cn", "Co") and c != "\n" else c for c in text)
     parts, at = [], 0
     for start, end in places:
         parts += [escape(text[at:start]), Markup("<mark>"), escape(text[start:end]), Markup("</mark>")]

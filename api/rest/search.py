@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.deps import Reader, RequestId, Run
 from api.rest.parameters import PREFIX, Cursor, Limit, View
-from api.rest.records import RecordView
+from api.rest.record_views import RecordView
 from api.routing import Router
 from records.content import Shown
 from search import find

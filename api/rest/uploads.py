@@ -121,9 +121,9 @@ async def capture_form(
     request: Request, response: Response, run: Run, by: Capturer, idempotency_key: IdempotencyKey = None
 ) -> ReceivedView:
     """File a document: multipart with the parts `file` and, optionally, `metadata` (JSON)."""
-    async with uploads.answering(request, run.settings.largest_upload_bytes):
-        upload = await uploads.open_form(request)
-        return await _capture(request, response, run, upload, by, idempotency_key)
+    uploads.check_length(request, run.settings.largest_upload_bytes)
+    upload = await uploads.open_form(request)
+    return await _capture(request, response, run, upload, by, idempotency_key)
 
 
 @router.put("/uploads", status_code=202, openapi_extra=_RAW | {"parameters": [_FILE_NAME, _METADATA]})
@@ -131,8 +131,8 @@ async def capture_raw(
     request: Request, response: Response, run: Run, by: Capturer, idempotency_key: IdempotencyKey = None
 ) -> ReceivedView:
     """File a document: the body is the file, its name stands in `Content-Disposition`."""
-    async with uploads.answering(request, run.settings.largest_upload_bytes):
-        return await _capture(request, response, run, uploads.open_raw(request), by, idempotency_key)
+    uploads.check_length(request, run.settings.largest_upload_bytes)
+    return await _capture(request, response, run, uploads.open_raw(request), by, idempotency_key)
 
 
 @router.post("/records/{record_id}/versions", status_code=202, openapi_extra=_EITHER | {"parameters": [_FILE_NAME]})
@@ -140,11 +140,11 @@ async def add_version(
     request: Request, response: Response, run: Run, record_id: UUID, by: VersionAdder
 ) -> ReceivedView:
     """Add a corrected file as the newest version, as a form or as the bare body; the earlier ones stay."""
-    async with uploads.answering(request, run.settings.largest_upload_bytes):
-        is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
-        upload = await uploads.open_form(request) if is_form else uploads.open_raw(request)
-        receive = partial(run.receiver.receive_version, record_id=record_id, name=upload.name, by=by)
-        row = await uploads.receive(request, upload, receive)
+    uploads.check_length(request, run.settings.largest_upload_bytes)
+    is_form = request.headers.get("content-type", "").startswith("multipart/form-data")
+    upload = await uploads.open_form(request) if is_form else uploads.open_raw(request)
+    receive = partial(run.receiver.receive_version, record_id=record_id, name=upload.name, by=by)
+    row = await uploads.receive(request, upload, receive)
     response.headers["Location"] = f"{PREFIX}/records/{row.id}"
     return ReceivedView(id=row.id, number=show_record_number(row.number), state=row.state)
 

@@ -1,19 +1,21 @@
 """Commands on records: import, search, show, download, history, reconcile."""
 
+import errno
 import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from accounts.departments import Department
+from accounts.principal import Principal
 from app import reconcile as agreement
 from app.cli import show
 from app.cli.options import options_of
@@ -22,14 +24,18 @@ from audit import trail
 from core import jobs
 from core.errors import Invalid, MunimentError, NotFound
 from core.identifiers import parse_record_number
+from ingest.read import settle_failed
 from ingest.receive import Metadata
 from records import record
+from records.record import Record
 from search.find import find
 
 cli = typer.Typer()
 record_cli = typer.Typer(no_args_is_help=True, help="One record: show it, download it, see what happened to it.")
 
 CHUNK = 256 * 1024
+RETRIED_SOON = timedelta(seconds=15)
+"""A step that failed and is tried again within this time is waited for."""
 _Paths = Annotated[list[Path], typer.Argument(help="Files and folders.", exists=True)]
 
 
@@ -53,8 +59,8 @@ def import_(
         )
         session.runtime.receiver.check(metadata, by=by)
         taken: list[UUID] = []
-        failed = 0
-        with pipeline(session):
+        failed, begun = 0, session.runtime.clock.now()
+        with pipeline(session) as broken:
             for path in _files(paths):
                 try:
                     received = session.runtime.receiver.receive(
@@ -67,7 +73,7 @@ def import_(
                     failed += 1
                     typer.echo(f"{path}: {error}", err=True)
                 _progress(len(taken), None)
-            _wait(session, taken)
+            _wait(session, len(taken), by, begun, broken)
         _report(session, taken, failed)
         if failed:
             raise typer.Exit(1)
@@ -111,6 +117,8 @@ def download(
     version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
 ) -> None:
     """The original file of a record."""
+    if to is not None and to != Path("-") and to.exists():
+        raise FileExistsError(errno.EEXIST, "there is such a file already", str(to))
     with opened(options_of(context)) as session:
         by = session.principal()
         opened_file = session.runtime.content.open_original(
@@ -123,8 +131,13 @@ def download(
             target = to or Path(opened_file.name)
             # Never over a file that is there: "x" refuses.
             with target.open("xb") as stream:
-                for chunk in opened_file.chunks:
-                    stream.write(chunk)
+                try:
+                    for chunk in opened_file.chunks:
+                        stream.write(chunk)
+                except BaseException:
+                    # A part of a file must not pass for the record.
+                    target.unlink()
+                    raise
             typer.echo(f"{target}: {opened_file.size_bytes} bytes, log position {opened_file.receipt.seq}", err=True)
         session.settle()
 
@@ -139,8 +152,11 @@ def history(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="
         with session.runtime.main.read() as reading:
             record.get_visible(reading, record_id, by, session.runtime.clock.now())
         with session.runtime.log_database.read() as reading:
-            for event in trail.history(reading, "record", record_id, limit=1000):
-                session.emit(show.event_json(event), show.event_text(event))
+            before: int | None = None
+            while found := trail.history(reading, "record", record_id, before=before, limit=trail.MAX_LIMIT):
+                for event in found:
+                    session.emit(show.event_json(event), show.event_text(event))
+                before = found[-1].seq
 
 
 @cli.command()
@@ -167,7 +183,8 @@ def _files(paths: list[Path]) -> Iterator[Path]:
         if path.is_dir():
             for folder, folders, names in os.walk(path):
                 folders.sort()
-                yield from (Path(folder) / name for name in sorted(names))
+                # Nothing is ever read from a pipe or a device that lies in a folder.
+                yield from (found for name in sorted(names) if (found := Path(folder) / name).is_file())
         else:
             yield path
 
@@ -178,20 +195,26 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _wait(session: Session, taken: list[UUID]) -> None:
-    """Until everything taken (and what was found in it) is read and indexed."""
-    while True:
-        with session.runtime.main.read() as reading:
-            left = reading.scalar(
-                select(func.count())
-                .select_from(jobs.Job)
-                .where(jobs.Job.state.in_((jobs.READY, jobs.LEASED)), jobs.Job.subject.is_not(None))
-            )
-        if not left:
-            _progress(len(taken), 0)
+def _wait(session: Session, taken: int, by: Principal, begun: datetime, broken: list[Exception]) -> None:
+    """Until what was taken (and what was found in it) is read and indexed, or will be tried again later only.
+
+    A server has work of others too, which is not waited for.
+    """
+    job, runtime = jobs.Job, session.runtime
+    of_ours = select(Record.id).where(Record.captured_by == by.id, Record.captured_at >= begun)
+    while not broken:
+        soon = runtime.clock.now() + RETRIED_SOON
+        waits = or_(job.state == jobs.LEASED, and_(job.state == jobs.READY, job.ready_at <= soon))
+        query = select(func.count()).select_from(job).where(job.subject.is_not(None), waits)
+        with runtime.main.read() as reading:
+            left = reading.scalar(query.where(job.subject.in_(of_ours)) if session.served else query)
+        _progress(taken, left or 0)
+        # What was given up is shown to people, which changes the index once more.
+        if not left and (session.served or not settle_failed(runtime.content)):
             return
-        _progress(len(taken), left)
-        time.sleep(0.2)
+        if left:
+            time.sleep(0.2)
+    raise broken[0]
 
 
 def _wait_for_keeper(session: Session, seconds: float = 60.0) -> None:

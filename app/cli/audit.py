@@ -1,19 +1,25 @@
 """Commands on the log: verify it, show its key, take a proof out of it."""
 
 import base64
+import json
 import sys
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
-from app.cli.options import options_of
+from app import settings
+from app.cli.options import Options, options_of
 from app.cli.session import opened
+from app.folders import DataFolder, folder_of
 from audit import trail
 from audit.check import check
 from audit.checkpoint import last_note
 from audit.events import LogVerified
 from audit.origin import started_as
-from core.errors import NotFound
+from audit.verify import Verdict
+from core.errors import IntegrityFailure, Invalid, NotFound
+from core.sqlite import SqliteDatabase
 
 cli = typer.Typer(no_args_is_help=True, help="The audit log: verify it, its key, proofs.")
 
@@ -21,49 +27,58 @@ cli = typer.Typer(no_args_is_help=True, help="The audit log: verify it, its key,
 @cli.command()
 def verify(context: typer.Context) -> None:
     """Re-read all of the log from its stored bytes. Exit 0, or 1 naming the first wrong position and its kind."""
-    with opened(options_of(context)) as session:
-        session.settle()
-        runtime = session.runtime
-        with runtime.log_database.read() as reading:
-            origin, vkey = started_as(reading) or (None, None)
-
-        def progress(done: int, size: int) -> None:
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r{done} of {size} entries ")
-                sys.stderr.flush()
-
-        verdict = check(
-            runtime.log_database, origin=origin, vkey=vkey, file=runtime.folder.log / "checkpoint", progress=progress
-        )
-        fault = verdict.fault
-        told = {
-            "origin": origin,
-            "entries": verdict.size,
-            "checkpoints": verdict.checkpoints,
-            "root": verdict.root.hex(),
-            "fault": None
-            if fault is None
-            else {"position": fault.position, "kind": fault.kind, "sentence": fault.sentence},
-        }
-        if fault is None:
-            session.emit(
-                told, f"{verdict.size} entries verified, {verdict.checkpoints} checkpoints; root {verdict.root.hex()}"
-            )
-        else:
-            session.emit(told, f"position {fault.position}: {fault.kind}: {fault.sentence}")
-        event = LogVerified(
-            size=verdict.size,
-            root=verdict.root,
-            outcome="done" if fault is None else "failed",
-            fault=fault.kind if fault else None,
-            position=fault.position if fault else None,
-        )
-        if fault is None:
-            # Nothing is appended to a log that is wrong.
-            runtime.log.record([event], at=runtime.clock.now())
+    options = options_of(context)
+    with ExitStack() as stack:
+        session, refused = None, None
+        try:
+            session = stack.enter_context(opened(options))
             session.settle()
-        else:
+        except (IntegrityFailure, Invalid) as error:
+            # Nothing starts on a log that is wrong, and least of all may it go unread.
+            refused = error
+        verdict = _check(folder_of(settings.load(data=options.data)), options)
+        if verdict.fault is not None:
             raise typer.Exit(1)
+        if refused is not None or session is None:
+            raise refused or IntegrityFailure()
+        # Nothing is appended to a log that is wrong.
+        event = LogVerified(size=verdict.size, root=verdict.root)
+        session.runtime.log.record([event], at=session.runtime.clock.now())
+        session.settle()
+
+
+def _check(folder: DataFolder, options: Options) -> Verdict:
+    """Check the stored log, needing nothing to run on it, and print the verdict."""
+
+    def progress(done: int, size: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{done} of {size} entries ")
+            sys.stderr.flush()
+
+    database = SqliteDatabase(folder.databases / "log.db")
+    try:
+        try:
+            with database.read() as reading:
+                origin, vkey = started_as(reading) or (None, None)
+        except (Invalid, LookupError):
+            # Its very first entry cannot be read: the check says so.
+            origin, vkey = None, None
+        verdict = check(database, origin=origin, vkey=vkey, file=folder.log / "checkpoint", progress=progress)
+    finally:
+        database.close()
+    fault = verdict.fault
+    told = {
+        "origin": origin,
+        "entries": verdict.size,
+        "checkpoints": verdict.checkpoints,
+        "root": verdict.root.hex(),
+        "fault": fault and {"position": fault.position, "kind": fault.kind, "sentence": fault.sentence},
+    }
+    words = f"{verdict.size} entries verified, {verdict.checkpoints} checkpoints; root {verdict.root.hex()}"
+    if fault is not None:
+        words = f"position {fault.position}: {fault.kind}: {fault.sentence}"
+    typer.echo(json.dumps(told) if options.as_json else words)
+    return verdict
 
 
 @cli.command()

@@ -1,6 +1,7 @@
 """The commands, gathered, and what every one of them shares: options and errors."""
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -35,19 +36,35 @@ def shared(
 def main() -> None:
     """Run a command; turn what went wrong into a sentence and an exit code."""
     try:
-        if "serve" not in sys.argv[1:]:
+        if _command(sys.argv[1:]) != "serve":
             _gather()
         cli(windows_expand_args=False)
     except MunimentError as error:
         text = error.title() if error.detail in ("", error.title()) else f"{error.title()}: {error.detail}"
         sys.stderr.write(f"muniment: {text}\n")
         sys.exit(1)
-    except BrokenPipeError:
-        # Whoever reads our output has seen enough, as in ``| head``.
-        sys.stderr.close()
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # Whoever reads our output has seen enough, as in ``| head``.
+            sys.stderr.close()
+        else:
+            where = "" if error.filename is None else f"{error.filename}: "
+            sys.stderr.write(f"muniment: {where}{error.strerror or type(error).__name__}\n")
         sys.exit(1)
 
 
+def _command(arguments: list[str]) -> str | None:
+    """The command among the words typed: the first that is neither an option nor the value of one."""
+    words = iter(arguments)
+    for word in words:
+        if word in ("--data", "--as", "--token"):
+            next(words, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+@cache
 def _gather() -> None:
     """Add the commands that work on the archive. The supervisor stays resident and needs none of their libraries."""
     from app.cli import archive, audit, people

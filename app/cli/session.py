@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ import typer
 
 from accounts import principals, setup
 from accounts.principal import Principal
-from app import handlers, settings
+from app import handlers, logs, settings
 from app.build import build, signer_of
 from app.celery_app import Waker, make
 from app.cli.options import Options
@@ -78,6 +78,8 @@ class Session:
 def opened(options: Options) -> Iterator[Session]:
     """The data folder, made and migrated where no server has done so."""
     chosen = settings.load(data=options.data)
+    # Only what went wrong: progress is on the terminal. And never the text of an exception.
+    logs.set_up("warning" if chosen.log_level == "info" else chosen.log_level, "cli")
     folder = folder_of(chosen)
     with ExitStack() as stack:
         folder.make(chosen.keys_folder)
@@ -97,10 +99,14 @@ def opened(options: Options) -> Iterator[Session]:
 
 
 @contextmanager
-def pipeline(session: Session) -> Iterator[None]:
-    """Run worker and keeper in this process while the block runs, where no server does."""
+def pipeline(session: Session) -> Iterator[list[Exception]]:
+    """Run worker and keeper in this process while the block runs, where no server does.
+
+    Gives the list into which they put what ended them before their time, such as a full disk.
+    """
+    broken: list[Exception] = []
     if session.served:
-        yield
+        yield broken
         return
     runtime, stopping = session.runtime, threading.Event()
     holder = leases.incarnation("cli")
@@ -119,13 +125,22 @@ def pipeline(session: Session) -> Iterator[None]:
                     stopping.wait(0.05)
             keeper.settle()
 
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(runtime.settings.worker_count)]
-    keeper = threading.Thread(target=keep, daemon=True)
+    def noting(act: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                act()
+            except Exception as error:
+                broken.append(error)
+
+        return run
+
+    workers = [threading.Thread(target=noting(work), daemon=True) for _ in range(runtime.settings.worker_count)]
+    keeper = threading.Thread(target=noting(keep), daemon=True)
     with renewing_leases(runtime, holder):
         for thread in (*workers, keeper):
             thread.start()
         try:
-            yield
+            yield broken
         finally:
             stopping.set()
             readers.stop()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -62,7 +63,12 @@ SELF_ENDING = {("DELETE", f"{V1}/people/{{person_id}}/suspension"), ("GET", "/re
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["clerk", "admin", "auditor"])
 def test_schemathesis_finds_nothing_that_was_not_described(office: Office, name: str) -> None:
-    office.upload(b"a record to be found", "a.txt")
+    clerk = office.client("clerk")
+    file = {"entity": str(office.entity), "kind": "matter", "number": "M", "name": "N", "opened_on": "2026-01-01"}
+    real = {
+        "record_id": office.upload(b"a record to be found", "a.txt")["id"],
+        "case_file_id": clerk.post(f"{V1}/case-files", json=file).json()["id"],
+    }
     office.settle()
     schema = schemathesis.openapi.from_asgi(f"{V1}/openapi.json", office.app)
     headers = {"Authorization": f"Bearer {office.token(name)}"}
@@ -73,9 +79,11 @@ def test_schemathesis_finds_nothing_that_was_not_described(office: Office, name:
         if (operation.method.upper(), operation.path) in SELF_ENDING:
             continue
 
-        @settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-        @given(case=operation.as_strategy())
-        def probe(case: Any) -> None:
+        @settings(max_examples=8, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(), exists=st.booleans())
+        def probe(case: Any, exists: bool) -> None:
+            if exists:
+                case.path_parameters |= {name: real[name] for name in case.path_parameters if name in real}
             case.call_and_validate(headers=headers, checks=checks)
 
         probe()

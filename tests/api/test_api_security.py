@@ -1,16 +1,20 @@
 """Cookies, tokens against forged requests, headers, limits: what stands between a browser and its user."""
 
 import logging
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from accounts import passwords
+from accounts.sessions import UserSession
 from api import security
 from app.settings import Settings
-from tests.support.app import Client, Office
+from tests.support.app import Client, Office, the_hash
 
 V1 = "/api/v1"
 
@@ -137,3 +141,30 @@ def test_a_problem_never_repeats_what_was_sent(shared_office: Office) -> None:
     answer = shared_office.client("admin").post(f"{V1}/people?q=Geheimnis", json=body)
     assert answer.status_code == 422
     assert "Geheimnis" not in answer.text
+
+
+def test_who_got_a_password_from_somebody_else_may_do_nothing_before_choosing_their_own(office: Office) -> None:
+    admin, now = office.principal("admin"), office.runtime.clock.now()
+    with office.runtime.main.write() as session:
+        passwords.reset(session, office.people["clerk"], the_hash(), by=admin, at=now)
+    browser, _ = office.browser("clerk")
+    refused = browser.get(f"{V1}/records")
+    assert (refused.status_code, refused.json()["code"]) == (403, "password_change_due")
+    assert browser.get(f"{V1}/me").json()["permissions"] == []
+
+
+def test_a_session_gets_a_new_secret_in_time_and_the_old_one_ends(office: Office) -> None:
+    secret = office.session_secret("clerk")
+    name = security.cookie_name(office.runtime.settings)
+    with office.runtime.main.write() as session:
+        for row in session.scalars(select(UserSession)):
+            row.rotated_at -= timedelta(minutes=16)
+    answer = Client(office.app, {}, {name: secret}).get(f"{V1}/me")
+    renewed = answer.cookies[name]
+    assert renewed != secret
+    assert "HttpOnly" in answer.headers["set-cookie"]
+    assert Client(office.app, {}, {name: renewed}).get(f"{V1}/me").status_code == 200
+    with office.runtime.main.write() as session:
+        for row in session.scalars(select(UserSession)):
+            row.rotated_at -= timedelta(seconds=31)
+    assert Client(office.app, {}, {name: secret}).get(f"{V1}/me").status_code == 401

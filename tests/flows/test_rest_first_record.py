@@ -56,8 +56,7 @@ def test_a_letter_becomes_a_record_that_is_found_opened_and_accounted_for(office
     assert image.content.startswith(b"\x89PNG")
 
     actions = [entry["action"] for entry in clerk.get(f"{record}/history", params={"limit": 200}).json()["items"]]
-    assert actions[-1] == "record.captured"
-    assert {"record.read", "record.searched", "record.opened"} <= set(actions)
+    assert {"record.captured", "record.read", "record.searched", "record.opened"} <= set(actions)
 
 
 def test_the_history_names_places_and_no_colleague(office: Office) -> None:

@@ -25,7 +25,7 @@ ANY = st.text(max_size=400)
         pytest.param("a\r\nb\tc.txt", "a  b c.txt", id="line ends and tabs"),
         pytest.param("exe\u202efdp.exe", "exefdp.exe", id="an override that turns the direction round"),
         pytest.param("\u2066\u200ea\u2069.pdf", "a.pdf", id="isolates and marks"),
-        pytest.param("Gehälter.pdf", "Gehälter.pdf", id="an accent in two characters becomes one"),
+        pytest.param("Geha\u0308lter.pdf", "Geh\u00e4lter.pdf", id="an accent in two characters becomes one"),
         pytest.param("\ud800x.txt", "x.txt", id="a lone surrogate"),
         pytest.param("a\u2028b.txt", "a b.txt", id="a line separator"),
     ],

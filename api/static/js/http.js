@@ -11,7 +11,7 @@ export async function get(address, signal) {
   return answer;
 }
 
-/** Text with its %s, or %1, %2, filled in. */
+/** Text with its {0}, {1} filled in. */
 export function fill(text, ...values) {
-  return text.replace("%s", values[0]).replace("%1", values[0]).replace("%2", values[1]);
+  return text.replace(/\{(\d)\}/g, (_whole, place) => String(values[place]));
 }

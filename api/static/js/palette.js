@@ -1,5 +1,6 @@
 // Ctrl K: go to a record by its number, to a page, to an action. What is none of these is searched for.
 import { Choices } from "./choices.js";
+import { fill } from "./http.js";
 
 export function armPalette() {
   const dialog = document.getElementById("palette");
@@ -18,7 +19,7 @@ export function armPalette() {
     for (const option of list.children) option.hidden = !option.textContent.toLowerCase().includes(words);
     const none = choices.options.length === 0;
     otherwise.hidden = !none;
-    otherwise.textContent = otherwise.dataset.else.replace("%s", input.value.trim());
+    otherwise.textContent = fill(otherwise.dataset.else, input.value.trim());
     choices.mark(0);
   };
 

@@ -26,7 +26,7 @@ function load(sheet) {
   if (Number(sheet.dataset.loaded ?? 0) >= width) return;
   sheet.dataset.loaded = width;
   const image = new Image();
-  image.alt = pages.dataset.alt.replace("%s", sheet.dataset.number);
+  image.alt = fill(pages.dataset.alt, sheet.dataset.number);
   image.addEventListener("load", () => {
     sheet.querySelector("img")?.remove();
     sheet.querySelector(".said")?.remove();

@@ -23,7 +23,7 @@ function step(by) {
 function walkTo(row) {
   for (const other of document.querySelectorAll("[data-row].here")) other.classList.remove("here");
   row.classList.add("here");
-  row.querySelector("h3 a").focus({ preventScroll: true });
+  row.querySelector("h2 a").focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
   if (shown) open(row);
 }
@@ -50,7 +50,7 @@ function close() {
   peek.hidden = true;
   peek.replaceChildren();
   page.classList.remove("peeking");
-  here()?.querySelector("h3 a")?.focus();
+  here()?.querySelector("h2 a")?.focus();
 }
 
 if (list) {

@@ -252,7 +252,7 @@ function middle(name) {
 }
 
 function size(bytes) {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
+  const units = ["B", "kB", "MB", "GB"];
   let at = 0;
   let value = bytes;
   while (value >= 1000 && at < units.length - 1) {
@@ -261,7 +261,7 @@ function size(bytes) {
   }
   const digits = at === 0 || value >= 100 ? 0 : 1;
   const language = document.documentElement.lang;
-  return new Intl.NumberFormat(language, { style: "unit", unit: units[at], maximumFractionDigits: digits }).format(value);
+  return `${new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value)} ${units[at]}`;
 }
 
 // RFC 8187: what encodeURIComponent leaves alone and a header's value may not hold.

@@ -1,0 +1,251 @@
+"""The one door: no byte of a record without a durable event, and one event for each opening."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import event
+
+from app.runtime import KEEPER, PIPELINE
+from audit import trail
+from audit.entries import AuditHead
+from audit.log import Log, LogUnavailable
+from core.errors import IntegrityFailure, NotFound
+from core.sqlite import SqliteDatabase
+from records import derived, pages, record
+from records.content import Content
+from records.pages import ReadPage
+from records.record import Record
+from tests.support.archive import Archive
+from vault.envelope import context
+from vault.store import derived_key, new_original_key
+from vault.writer import seal_into
+
+TEXT = "Zwetschgenkuchen kostet 12 Euro"
+
+
+@dataclass
+class Filled:
+    """A record with all that can be opened of one."""
+
+    archive: Archive
+    record: UUID
+    component: UUID
+
+    @property
+    def content(self) -> Content:
+        return self.archive.runtime.content
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    archive = Archive.open(tmp_path_factory.mktemp("door") / "data")
+    row = archive.receive(TEXT.encode() * 2000, "kuchen.txt", record_class="letter")
+    yield Filled(archive, row.id, _fill(archive, row))
+    archive.close()
+
+
+def _fill(archive: Archive, row: Record) -> UUID:
+    """Read pages, a thumbnail and a component, as reading leaves them."""
+    run, component = archive.runtime, uuid4()
+    with run.main.read() as session:
+        version = record.get_version(session, row)
+        key = run.keys.get(session, version.id)
+    read = list(pages.encode([ReadPage(n, f"{TEXT} {n}", (), 0, 0, "converted", None) for n in (1, 2)]))
+    made = {
+        part: (object_key, seal_into(run.store, object_key, key, context(row.id, version.id, part), data).stored)
+        for part, data in ((derived.PAGES, read), (derived.THUMBNAIL, [b"PNG"]))
+        for object_key in [derived_key(version.id, part)]
+    }
+    part_key = new_original_key()
+    sealed = seal_into(run.store, part_key, key, context(row.id, version.id, f"component/{component.hex}"), [b"<x/>"])
+    with run.main.write() as session:
+        version = record.get_version(session, session.get_one(Record, row.id))
+        for part, (object_key, stored) in made.items():
+            derived.name(session, version, part, object_key, stored, at=archive.now)
+        record.add_component(
+            session,
+            session.get_one(Record, row.id),
+            version,
+            component_id=component,
+            object_key=part_key,
+            stored=sealed.stored,
+            role="embedded_invoice",
+            name="x.xml",
+            media_type="application/xml",
+            key=key,
+            by=PIPELINE,
+            at=archive.now,
+        )
+    return component
+
+
+Opening = Callable[[Content, Filled], object]
+
+
+def _clerk(filled: Filled):
+    return filled.archive.principal("clerk")
+
+
+OPENINGS: dict[str, tuple[str, Opening]] = {
+    "open_original": (
+        "record.opened",
+        lambda c, f: b"".join(c.open_original(f.record, by=_clerk(f), purpose="download").chunks),
+    ),
+    "open_original, a range": (
+        "record.opened",
+        lambda c, f: b"".join(c.open_original(f.record, by=_clerk(f), purpose="view", span=(20_000, 20_040)).chunks),
+    ),
+    "open_component": (
+        "record.opened",
+        lambda c, f: b"".join(c.open_component(f.record, f.component, by=_clerk(f), purpose="view").chunks),
+    ),
+    "open_derived": (
+        "record.opened",
+        lambda c, f: c.open_derived(f.record, derived.THUMBNAIL, by=_clerk(f), purpose="thumbnail"),
+    ),
+    "open_pages": ("record.opened", lambda c, f: c.open_pages(f.record, by=_clerk(f))),
+    "open_page": ("record.opened", lambda c, f: c.open_page(f.record, 2, by=_clerk(f))),
+    "reveal": ("record.listed", lambda c, f: c.reveal([f.record], by=_clerk(f))),
+    "found": ("record.searched", lambda c, f: c.found([f.record], query="kuchen", total=1, by=_clerk(f))),
+    "found, nothing": ("record.searched", lambda c, f: c.found([], query="kuchen", total=0, by=_clerk(f))),
+    "detail": ("record.opened", lambda c, f: c.detail(f.record, by=_clerk(f))),
+    "whole": ("record.opened", lambda c, f: c.whole(f.record, by=KEEPER, basis="test")),
+}
+EACH = pytest.mark.parametrize(("action", "opening"), [pytest.param(*row, id=name) for name, row in OPENINGS.items()])
+
+
+def _size(filled: Filled) -> int:
+    with filled.archive.runtime.log_database.read() as session:
+        return session.get_one(AuditHead, 1).size
+
+
+def test_every_public_method_of_the_door_is_tried_here():
+    public = {name for name in vars(Content) if not name.startswith("_")} - set(Content.__dataclass_fields__)
+    assert public == {name.partition(",")[0] for name in OPENINGS}
+
+
+@EACH
+def test_each_opening_is_one_event_durable_before_anything_is_returned(filled: Filled, action: str, opening: Opening):
+    before = _size(filled)
+    assert opening(filled.content, filled)
+    assert _size(filled) == before + 1
+    with filled.archive.runtime.log_database.read() as session:
+        entry = trail.entry(session, before)
+    assert entry.action == action
+    named = [o.id for o in entry.objects if o.kind == "record"]
+    assert named == ([] if opening is OPENINGS["found, nothing"][1] else [filled.record])
+
+
+@EACH
+def test_nothing_is_returned_while_the_log_is_closed(filled: Filled, action: str, opening: Opening):
+    run = filled.archive.runtime
+    closed = Log(run.log_database, run.log.origin, run.clock, seal=run.log._seal)
+    closed.close()
+    with pytest.raises(LogUnavailable):
+        opening(Content(run.main, closed, run.store, run.keys, run.clock), filled)
+
+
+@EACH
+def test_nothing_is_returned_while_another_program_holds_the_log(
+    filled: Filled, action: str, opening: Opening, monkeypatch: pytest.MonkeyPatch
+):
+    run = filled.archive.runtime
+    quick = SqliteDatabase(run.log_database.path)
+    event.listen(quick.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=20"))
+    log = Log(quick, run.log.origin, run.clock, seal=run.log._seal)
+    other = sqlite3.connect(run.log_database.path)
+    other.execute("BEGIN IMMEDIATE")
+    before, reads = _size(filled), []
+    monkeypatch.setattr(type(run.store), "get", lambda *_, **__: reads.append(1) or iter(()))
+    try:
+        with pytest.raises(LogUnavailable):
+            opening(Content(run.main, log, run.store, run.keys, run.clock), filled)
+    finally:
+        other.rollback()
+        other.close()
+        log.close()
+        quick.close()
+    assert reads == [], "not even sealed bytes were fetched"
+    assert _size(filled) == before
+
+
+@EACH
+def test_nothing_is_returned_while_the_log_is_read_only(filled: Filled, action: str, opening: Opening):
+    run = filled.archive.runtime
+    frozen = SqliteDatabase(run.log_database.path, read_only=True)
+    log = Log(frozen, run.log.origin, run.clock, seal=run.log._seal)
+    try:
+        with pytest.raises(LogUnavailable):
+            opening(Content(run.main, log, run.store, run.keys, run.clock), filled)
+    finally:
+        log.close()
+        frozen.close()
+
+
+def test_what_one_may_not_see_does_not_exist_and_leaves_no_event_of_opening(filled: Filled):
+    content, by = filled.content, filled.archive.principal("boss")
+    before = _size(filled)
+    for opening in (
+        lambda i: content.open_original(i, by=by, purpose="view"),
+        lambda i: content.open_component(i, filled.component, by=by, purpose="view"),
+        lambda i: content.open_derived(i, derived.PAGES, by=by, purpose="text"),
+        lambda i: content.open_page(i, 1, by=by),
+        lambda i: content.detail(i, by=by),
+        lambda i: content.whole(i, by=by, basis=""),
+    ):
+        for asked in (filled.record, uuid4()):
+            with pytest.raises(NotFound) as raised:
+                opening(asked)
+            assert raised.value.detail == "there is no such record, or it is not yours to see"
+    assert content.reveal([filled.record, uuid4()], by=by) == ([], None)
+    assert _size(filled) == before
+    shown, _ = content.found([filled.record], query="kuchen", total=1, by=by)
+    assert shown == []
+
+
+def test_a_list_names_all_it_shows_in_the_order_asked_for(filled: Filled):
+    other = filled.archive.receive(by="clerk", record_class="letter").id
+    wanted = [filled.record, other, filled.record]
+    shown, receipt = filled.content.reveal(wanted, by=_clerk(filled), where="review")
+    assert [each.record.id for each in shown] == wanted
+    assert receipt is not None
+    with filled.archive.runtime.log_database.read() as session:
+        entry = trail.entry(session, receipt.seq)
+    assert {o.id for o in entry.objects if o.kind == "record"} == {filled.record, other}
+    assert entry.details["where"] == "review"
+
+
+def test_the_words_of_a_search_are_not_in_the_entry(filled: Filled):
+    _, receipt = filled.content.found([filled.record], query="Zwetschgenmus", total=1, by=_clerk(filled))
+    path: Path = filled.archive.runtime.log_database.path
+    data = b"".join(p.read_bytes() for p in path.parent.glob("log.db*"))
+    assert b"wetschgenmus" not in data
+    with filled.archive.runtime.log_database.read() as session:
+        assert set(trail.entry(session, receipt.seq).commitments) == {"query"}
+
+
+def test_an_object_swapped_for_another_record_s_is_an_integrity_failure(fresh: Archive):
+    one, other = (fresh.receive(text.encode(), record_class="letter") for text in ("mine", "yours"))
+    with fresh.runtime.main.write() as session:
+        first, second = (record.get_version(session, session.get_one(Record, r.id)) for r in (one, other))
+        wanted, first.object_key = second.object_key, "originals/00/" + "0" * 32
+        session.flush()
+        key, second.object_key = wanted, "originals/00/" + "1" * 32
+        session.flush()
+        first.object_key = key
+    opened = fresh.runtime.content.open_original(one.id, by=fresh.principal("clerk"), purpose="view")
+    with pytest.raises(IntegrityFailure):
+        b"".join(opened.chunks)
+
+
+def test_a_lost_object_is_an_integrity_failure_and_not_an_empty_file(fresh: Archive):
+    row = fresh.receive(record_class="letter")
+    with fresh.runtime.main.read() as session:
+        version = record.get_version(session, row)
+    fresh.runtime.store.delete(version.object_key, version.object_version)
+    with pytest.raises(IntegrityFailure):
+        fresh.runtime.content.open_original(row.id, by=fresh.principal("clerk"), purpose="view")
