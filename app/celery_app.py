@@ -12,6 +12,7 @@ from pathlib import Path
 
 from celery import Celery
 
+from app.broker import SCHEME
 from app.folders import DataFolder
 
 log = logging.getLogger("muniment.celery")
@@ -27,7 +28,7 @@ def make(folder: DataFolder, *, concurrency: int = 1) -> Celery:
     broker = folder.run / "broker"
     for name in ("messages", "done", "control"):
         Path(broker / name).mkdir(parents=True, exist_ok=True, mode=0o700)
-    app = Celery("muniment", broker="filesystem://", set_as_current=False)
+    app = Celery("muniment", broker=f"{SCHEME}://", set_as_current=False)
     app.conf.update(
         broker_transport_options={
             "data_folder_in": str(broker / "messages"),

@@ -19,8 +19,9 @@ from core import jobs
 from core.jobs import Claim
 from ingest.extractor import Extractor
 from ingest.inspect import Limits
-from ingest.read import READ, read_version, settle_failed
+from ingest.read import read_version
 from ingest.receive import REMEMBER_UPLOADS, forget_uploads
+from ingest.retry import READ, settle_failed
 
 log = logging.getLogger("muniment.jobs")
 

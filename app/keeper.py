@@ -9,6 +9,7 @@ counter of the database that other processes' commits change; nothing needs to c
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -53,6 +54,8 @@ class Keeper:
             except IndexUnusable:
                 log.warning("the search index is unusable and is built anew")
                 self._index = EmbeddedIndex.anew(self.runtime.folder.index)
+            if self._index.count() == 0:
+                # New, or somebody removed the folder: it may be thrown away at any time.
                 self.ask_for_all()
         return self._index
 
@@ -98,6 +101,7 @@ class Keeper:
 
     def settle(self) -> None:
         """Do everything that is ready now and sign it: for a stop, and for the command line."""
+        self._look_at_index()
         while self._move_intake() | self._index_some():
             pass
         self._safely("checkpoint", self.signer.sign_if_grown)
@@ -109,6 +113,13 @@ class Keeper:
             self._index = None
         with self.runtime.main.write() as session:
             leases.void(session, self.holder)
+
+    def _look_at_index(self) -> None:
+        """Open the index now where there is none to search in, so that it is built anew."""
+        with suppress(IndexUnusable):
+            if self.runtime.index.count() > 0:
+                return
+        self.open()
 
     def _beat(self) -> None:
         heartbeat(self.runtime.main, self.runtime.log, at=self.runtime.clock.now())

@@ -9,11 +9,21 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData
 
 from app import schema
 from app.folders import DataFolder
+from core.errors import Conflict
 from core.sqlite import SqliteDatabase
+
+
+class NewerData(Conflict):
+    """The data folder was migrated by a newer Muniment."""
+
+    code = "newer_data"
+
 
 LINES = {"main": schema.MAIN, "log": schema.LOG}
 
@@ -30,11 +40,19 @@ def upgrade(folder: DataFolder) -> None:
 
 
 def upgrade_engine(engine: Engine, line: str, revision: str = "head") -> None:
-    """Run the migrations of one line on one database."""
+    """Run the migrations of one line on one database.
+
+    Raises:
+        NewerData: it was migrated further than this program knows.
+    """
     with engine.begin() as connection:
         config = _config(line)
         config.attributes["connection"] = connection
         config.attributes["metadata"] = LINES[line]
+        known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+        present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None and present not in known:
+            raise NewerData("start the newer Muniment, or restore the data folder from before it")
         command.upgrade(config, revision)
 
 

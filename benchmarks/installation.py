@@ -50,7 +50,7 @@ class Installation:
 def installed() -> Iterator[Installation]:
     """A server on an empty folder with one member of staff; all of it is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as name:
-        serving = Serving(Path(name) / "data")
+        serving = Serving(Path(name) / "data", {"MUNIMENT_LOG_LEVEL": "debug"})
         token = serving.new_token()
         with serving:
             yield Installation(serving, token)

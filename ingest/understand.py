@@ -25,6 +25,9 @@ CERTAIN = 0.9
 """From this probability on a machine may file a class that allows it without review."""
 LEAST_PROBABLE_DATE = 0.5
 """A date less probable stays a field to look at; it neither sorts nor dates the record."""
+LEAST_PROBABLE_PARTY = 0.6
+TRADE = frozenset({"accounting", "quotation", "purchase_order", "delivery_note", "payment_reminder", "payroll"})
+"""Classes (with those below them) in which amounts and letterheads are what they seem."""
 XML_TYPES = frozenset({"application/xml", "text/xml"})
 
 
@@ -47,6 +50,7 @@ def understand(extraction: Extraction, *, original_xml: bytes | None, own_names:
     found = classify.classify(text, media_type=extraction.media_type, einvoice=invoice, own=own)
     code = found.code if invoice is not None or text.strip() else None
     read = fields.read(extraction.pages, facts=extraction.facts, einvoice=invoice, language=spoken, own=own)
+    read = tuple(f for f in read if _belongs(f, code))
     total = next((f.value for f in read if isinstance(f.value, Money)), None)
     trouble = extraction.trouble
     reading = Reading(
@@ -82,6 +86,20 @@ def _invoice_in(extraction: Extraction, original_xml: bytes | None) -> EInvoice 
         except Invalid as error:
             log.info("an electronic invoice could not be read", extra={"code": error.code})
     return None
+
+
+def _belongs(field: fields.Field, code: str | None) -> bool:
+    """Whether a field means something in a document of this class.
+
+    A contract is full of sums and opens with names in capitals: an amount or a name found by
+    its form alone says something on vouchers and letters only.
+    """
+    trade = code is not None and not TRADE.isdisjoint(file_plan.load().facet_codes(code))
+    if field.source in ("xml", "header"):
+        return True
+    if field.name in ("total", "currency"):
+        return trade
+    return trade or field.name != "party" or field.probability >= LEAST_PROBABLE_PARTY
 
 
 def _document_date(read: Sequence[fields.Field]) -> date | None:

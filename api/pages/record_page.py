@@ -21,7 +21,7 @@ from app.runtime import Runtime
 from audit import trail
 from core.database import ReadSession
 from core.errors import Invalid, NotFound
-from ingest import read
+from ingest import retry
 from records import case_file, placement, record
 from records.case_file import CaseFile
 from records.content import Detail, Shown
@@ -125,7 +125,7 @@ def place(session: WriteSession, record_id: UUID, by: Classifier, now: Now, give
 @router.post("/records/{record_id}/reading")
 def read_again(session: WriteSession, record_id: UUID, by: Reviewer, now: Now, given: Form) -> Response:
     """Have it read once more."""
-    read.ask_again(session, record_id, by=by, at=now)
+    retry.ask_again(session, record_id, by=by, at=now)
     if given.text("back") == "attention":
         return go("/attention", done="retried")
     return go(f"/records/{record_id}", done="retried")

@@ -12,7 +12,7 @@ from api.rest.parameters import PREFIX, Change, IfMatch, Limit, View, require_re
 from api.rest.record_views import PlaceView, RecordDetail, RecordView, detail_view
 from api.routing import Router
 from core.errors import Invalid
-from ingest import read
+from ingest import retry
 from records import placement, record
 from records.case_file import CaseFile
 from records.listing import list_records
@@ -119,5 +119,5 @@ def change(
 @router.post("/records/{record_id}/reading", status_code=202)
 def read_again(session: WriteSession, record_id: UUID, by: Reviewer, now: Now) -> PlaceView:
     """Have the record read once more, before others."""
-    row = read.ask_again(session, record_id, by=by, at=now)
+    row = retry.ask_again(session, record_id, by=by, at=now)
     return PlaceView(**PlaceView.values_of(row, by))

@@ -24,8 +24,8 @@ from audit import trail
 from core import jobs
 from core.errors import Invalid, MunimentError, NotFound
 from core.identifiers import parse_record_number
-from ingest.read import settle_failed
 from ingest.receive import Metadata
+from ingest.retry import settle_failed
 from records import record
 from records.record import Record
 from search.find import find

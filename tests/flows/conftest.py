@@ -1,5 +1,9 @@
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from tests.support.archive import Archive
 from tests.support.cli import Cli
 
 
@@ -10,3 +14,11 @@ def cli(monkeypatch: pytest.MonkeyPatch) -> Cli:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MUNIMENT_WORKERS", "1")
     return Cli()
+
+
+@pytest.fixture
+def fresh_archive(tmp_path: Path) -> Iterator[Archive]:
+    """A firm of its own."""
+    made = Archive.open(tmp_path / "data")
+    yield made
+    made.close()

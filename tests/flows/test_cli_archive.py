@@ -2,11 +2,19 @@
 
 import json
 import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
+from app.build import build
+from app.runtime import KEEPER
+from app.settings import load
 from core.identifiers import parse_record_number
+from search.embedded import EmbeddedIndex
+from search.indexer import document_of
 from tests.support import documents_raw as raw
 from tests.support.cli import Cli, Told
 
@@ -205,8 +213,6 @@ def test_a_token_acts_for_its_person_within_its_scope(filled):
 
 
 def test_reconcile_agrees_and_repairs_an_index_that_is_gone(filled):
-    import shutil
-
     firm, _ = filled
     told = firm("reconcile", as_json=True)
     assert told.code == 0, told.out
@@ -220,8 +226,6 @@ def test_reconcile_agrees_and_repairs_an_index_that_is_gone(filled):
 
 
 def test_an_index_that_is_gone_is_made_anew_by_whatever_comes_next(filled):
-    import shutil
-
     firm, _ = filled
     for part in (firm.folder / "index").iterdir():
         shutil.rmtree(part) if part.is_dir() else part.unlink()
@@ -229,15 +233,6 @@ def test_an_index_that_is_gone_is_made_anew_by_whatever_comes_next(filled):
 
 
 def test_reconcile_puts_back_what_the_index_lost_and_takes_out_strays(filled):
-    from dataclasses import replace
-    from uuid import UUID, uuid4
-
-    from app.build import build
-    from app.runtime import KEEPER
-    from app.settings import load
-    from search.embedded import EmbeddedIndex
-    from search.indexer import document_of
-
     firm, _ = filled
     record = UUID(_ids(firm, "zwetschgenkompott")[0])
     runtime = build(load(data=firm.folder))
@@ -256,8 +251,6 @@ def test_reconcile_puts_back_what_the_index_lost_and_takes_out_strays(filled):
 
 
 def test_an_object_that_is_lost_is_told_and_not_repaired(filled, tmp_path):
-    import shutil
-
     firm, _ = filled
     copy = Firm(firm.cli, tmp_path / "data")
     shutil.copytree(firm.folder, copy.folder)

@@ -1,0 +1,91 @@
+"""A migrated database equals a fresh one, in every table, column, index and trigger."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.script import ScriptDirectory
+
+from app import migrate
+from app.folders import DataFolder
+from core.sqlite import SqliteDatabase
+
+LINES = ("main", "log")
+
+
+def _shape(path: Path) -> dict[str, Any]:
+    connection = sqlite3.connect(path)
+    shape: dict[str, Any] = {}
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+    for kind, name, table, sql in rows:
+        if "alembic_version" in (name, table) or name.startswith("sqlite_autoindex"):
+            continue
+        if kind == "table":
+            columns = connection.execute(f"PRAGMA table_info('{name}')").fetchall()
+            keys = connection.execute(f"PRAGMA foreign_key_list('{name}')").fetchall()
+            unique = []
+            for index in connection.execute(f"PRAGMA index_list('{name}')").fetchall():
+                fields = connection.execute(f"PRAGMA index_info('{index[1]}')").fetchall()
+                unique.append((index[2], index[3], tuple(field[2] for field in fields)))
+            shape[f"table {name}"] = (
+                sorted((c[1], c[2], c[3], c[4], c[5]) for c in columns),
+                sorted((k[2], k[3], k[4], k[6]) for k in keys),
+                sorted(unique),
+            )
+        else:
+            shape[f"{kind} {name}"] = " ".join((sql or "").split())
+    connection.close()
+    return shape
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_migrated_database_equals_a_fresh_one(tmp_path: Path, line: str):
+    migrated, fresh = SqliteDatabase(tmp_path / "migrated.db"), SqliteDatabase(tmp_path / "fresh.db")
+    with migrated.exclusive():
+        migrate.upgrade_engine(migrated.engine, line)
+    with fresh.exclusive():
+        migrate.metadata_of(line).create_all(fresh.engine)
+    migrated.close()
+    fresh.close()
+    one, other = _shape(migrated.path), _shape(fresh.path)
+    assert one.keys() == other.keys()
+    for name in one:
+        assert one[name] == other[name], name
+    assert len(one) > 5
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_migrating_twice_changes_nothing(tmp_path: Path, line: str):
+    database = SqliteDatabase(tmp_path / "x.db")
+    for _ in range(2):
+        with database.exclusive():
+            migrate.upgrade_engine(database.engine, line)
+        shape = _shape(database.path)
+    database.close()
+    assert shape == _shape(database.path)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_each_line_of_migrations_has_one_end(line: str):
+    assert len(ScriptDirectory.from_config(migrate._config(line)).get_heads()) == 1
+
+
+def test_the_log_s_tables_refuse_changes_after_migrating(tmp_path: Path):
+    folder = DataFolder(tmp_path)
+    folder.make(tmp_path / "keys")
+    migrate.upgrade(folder)
+    triggers = [name for name in _shape(folder.databases / "log.db") if name.startswith("trigger ")]
+    assert {"trigger audit_leaves_no_update", "trigger audit_leaves_no_delete"} <= set(triggers)
+
+
+def test_data_of_a_newer_program_is_refused_in_words(tmp_path: Path):
+    folder = DataFolder(tmp_path)
+    folder.make(tmp_path / "keys")
+    migrate.upgrade(folder)
+    connection = sqlite3.connect(folder.databases / "main.db")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(migrate.NewerData):
+        migrate.upgrade(folder)

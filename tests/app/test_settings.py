@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from app import settings
+from app.settings import BadSetting, Settings, describe, load
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        pytest.param({"MUNIMENT_PROT": "80"}, "no setting prot", id="a typing mistake"),
+        pytest.param({"MUNIMENT_PORT": "eighty"}, "takes a number", id="a word for a number"),
+        pytest.param({"MUNIMENT_PORT": "70000"}, "from 0 to 65535", id="no such port"),
+        pytest.param({"MUNIMENT_BEHIND_PROXY": "maybe"}, "true or false", id="neither true nor false"),
+        pytest.param({"MUNIMENT_HOST": "0.0.0.0"}, "can be reached", id="open to others without TLS"),
+        pytest.param({"MUNIMENT_HOST": "192.168.1.5"}, "can be reached", id="an address of the network without TLS"),
+        pytest.param({"MUNIMENT_TLS_KEY": "/k.pem"}, "go together", id="half of TLS"),
+        pytest.param({"MUNIMENT_LOG_LEVEL": "loud"}, "log_level", id="an unknown level"),
+        pytest.param({"MUNIMENT_WORKERS": "-1"}, "workers", id="fewer workers than none"),
+        pytest.param({"MUNIMENT_LARGEST_UPLOAD_BYTES": "0"}, "largest_upload_bytes", id="nothing may be uploaded"),
+        pytest.param({"MUNIMENT_TIME_ZONE": "Mars/Olympus"}, "time_zone", id="an unknown time zone"),
+    ],
+)
+def test_what_cannot_be_used_stops_the_start_and_says_why(environment: dict[str, str], words: str):
+    with pytest.raises(BadSetting) as raised:
+        load(environment)
+    assert words in raised.value.detail
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({"MUNIMENT_HOST": "0.0.0.0", "MUNIMENT_BEHIND_PROXY": "yes"}, id="behind a proxy"),
+        pytest.param(
+            {"MUNIMENT_HOST": "0.0.0.0", "MUNIMENT_TLS_KEY": "/k", "MUNIMENT_TLS_CERTIFICATE": "/c"}, id="with TLS"
+        ),
+        pytest.param({"MUNIMENT_HOST": "::1"}, id="the loopback of version 6"),
+    ],
+)
+def test_other_machines_are_let_in_with_tls_or_a_proxy(environment: dict[str, str]):
+    assert load(environment).host == environment["MUNIMENT_HOST"]
+
+
+def test_what_is_given_comes_before_variables_before_the_file_before_defaults(tmp_path: Path):
+    (tmp_path / "muniment.toml").write_text('port = 1\nworkers = 2\nlog_level = "debug"\n')
+    found = load({"MUNIMENT_PORT": "3", "MUNIMENT_WORKERS": "4"}, data=tmp_path, port=5)
+    assert (found.port, found.workers, found.log_level, found.host) == (5, 4, "debug", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("port = ", "cannot be read", id="no TOML"),
+        pytest.param("prot = 1", "no setting prot", id="a typing mistake"),
+        pytest.param("port = true", "takes a number", id="true for a number"),
+        pytest.param("[port]\nx = 1", "takes a number", id="a table for a number"),
+    ],
+)
+def test_a_file_that_cannot_be_used_stops_the_start(tmp_path: Path, text: str, words: str):
+    (tmp_path / "muniment.toml").write_text(text)
+    with pytest.raises(BadSetting) as raised:
+        load({}, data=tmp_path)
+    assert words in raised.value.detail
+
+
+def test_children_get_the_same_settings(tmp_path: Path):
+    chosen = load({}, data=tmp_path, port=0, behind_proxy=True, workers=3, tessdata="/a:/b", origin="example.org/log")
+    assert load(chosen.to_environment()) == chosen
+
+
+def test_every_setting_says_what_it_means():
+    rows = describe()
+    assert [row[0] for row in rows] == [settings.PREFIX + name.upper() for name in Settings.__dataclass_fields__]
+    assert all(meaning.endswith(".") for *_, meaning in rows)
+    assert {kind for _, kind, _, _ in rows} <= {"bool", "int", "text", "path"}
+
+
+def test_variables_of_other_programs_and_our_own_secrets_are_no_settings():
+    assert load({"PATH": "/bin", "MUNIMENT_TOKEN": "x", "MUNIMENT_CORPUS": "/c"}) == Settings()

@@ -1,0 +1,94 @@
+"""Chromium, and a real server with the first account made: for stories told through the pages."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.serving import Serving
+
+PASSWORD = "granite otter lamp forty"
+CHROMIUM = os.environ.get("MUNIMENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass
+class Firm:
+    """A server just started, and the link that its console printed."""
+
+    serving: Serving
+    link: str
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all stories."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium), or name it in MUNIMENT_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
+    """``muniment serve`` on a new data folder."""
+    folder = tmp_path_factory.mktemp("firm")
+    with Serving(folder / "data") as serving:
+        found = re.search(r"http\S+/setup\?token=\S+", Path(folder / "data.log").read_text())
+        assert found is not None, "the console printed no set-up link"
+        yield Firm(serving, found[0])
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A page of a browser that nobody used before; errors of scripts fail the test."""
+    context = chromium.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})
+    opened = context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    yield opened
+    context.close()
+    assert wrong == []
+
+
+def set_up(page: Page, link: str) -> None:
+    """Make the first account by the link: staff of every department and named clerk."""
+    page.goto(link)
+    page.fill("[name=entity]", "Grüner & Söhne Verwaltungsgesellschaft mbH")
+    page.fill("[name=name]", "Șerban Müller-Lüdenscheidt")
+    page.fill("[name=sign_in_name]", "serban")
+    page.fill("[name=password]", PASSWORD)
+    page.fill("[name=again]", PASSWORD)
+    page.check("[name=clerk]")
+    page.click("text=Make the first account")
+    page.wait_for_url("**/upload**")
+
+
+def sign_in(page: Page, url: str) -> None:
+    """Sign in as the first person."""
+    page.goto(f"{url}/sign-in")
+    page.fill("[name=name]", "serban")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button")
+    page.wait_for_url("**/search**")
+
+
+def drop(page: Page, files: dict[str, str]) -> None:
+    """Drop files on the page, as a person drags them in; names and their text."""
+    carried = page.evaluate_handle(
+        """files => { const carried = new DataTransfer();
+            for (const [name, text] of Object.entries(files)) carried.items.add(new File([text], name));
+            return carried; }""",
+        files,
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": carried})
