@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME …] [--quick] [--out FILE]``: run benchmarks one after the other and print what they found.
+"""``python -m benchmarks [NAME …] [--quick] [--out FILE]``: runs benchmarks, one after the other, and prints the figures.
 
 Every figure stands beside its baseline from the same run. The exit code is 1 where a target was
 missed or a benchmark failed. Nothing else should run on the machine meanwhile.

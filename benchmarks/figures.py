@@ -75,7 +75,9 @@ def table(figures: Iterable[Figure]) -> str:
         ratio = f"{each.ratio:.2f}" if each.ratio is not None else ""
         rows.append((each.what, f"{_number(each.value)} {each.unit}", each.target, baseline, ratio, each.verdict))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 

@@ -8,14 +8,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.serving import Serving
+from tests.support.server import Server
 
 
 @dataclass
 class Installation:
     """A running server and who speaks to it."""
 
-    serving: Serving
+    server: Server
     token: str
 
     def jobs_left(self) -> int:
@@ -42,7 +42,7 @@ class Installation:
             return dict(database.execute("SELECT state, count(*) FROM records GROUP BY state").fetchall())
 
     def _database(self) -> sqlite3.Connection:
-        path = self.serving.data / "db" / "main.db"
+        path = self.server.data / "db" / "main.db"
         return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
 
 
@@ -50,7 +50,7 @@ class Installation:
 def installed() -> Iterator[Installation]:
     """A server on an empty folder with one member of staff; all of it is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as name:
-        serving = Serving(Path(name) / "data", {"MUNIMENT_LOG_LEVEL": "debug"})
-        token = serving.new_token()
-        with serving:
-            yield Installation(serving, token)
+        server = Server(Path(name) / "data")
+        token = server.new_token()
+        with server:
+            yield Installation(server, token)

@@ -18,7 +18,7 @@ from benchmarks.documents import Document, born_digital, source
 from benchmarks.figures import Figure, percentile
 from benchmarks.installation import Installation, installed
 from ingest.extractor import Extractor
-from tests.support.serving import Client
+from tests.support.server import Client
 
 DOCUMENTS, FEW = 1_000, 120
 CLIENTS = 4
@@ -57,7 +57,7 @@ def accepted_to_searchable(installation: Installation, documents: Sequence[Docum
     lock = threading.Lock()
 
     def send() -> None:
-        with closing(Client(installation.serving, installation.token)) as client:
+        with closing(Client(installation.server, installation.token)) as client:
             while True:
                 with lock:
                     document = next(waiting, None)
@@ -82,7 +82,7 @@ def accepted_to_searchable(installation: Installation, documents: Sequence[Docum
 
 def check_all_found(installation: Installation, records: int) -> None:
     """Hold the search against the number of records."""
-    with closing(Client(installation.serving, installation.token)) as client:
+    with closing(Client(installation.server, installation.token)) as client:
         found = client.get("/api/v1/search?q=&limit=1").json()["total"]
     assert found == records, f"{found} of {records} are found"
 

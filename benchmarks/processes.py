@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.serving import Serving
+from tests.support.server import Server
 
 MIB = 1024.0
 
@@ -27,8 +27,8 @@ def resident_mib(pid: int) -> float:
 class Peaks:
     """Watches every process of a server while a block runs: the peak of each kind of process."""
 
-    def __init__(self, serving: Serving) -> None:
-        self._serving = serving
+    def __init__(self, server: Server) -> None:
+        self._server = server
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self.by_name: dict[str, float] = {}
@@ -50,7 +50,7 @@ class Peaks:
             self._look()
 
     def _look(self) -> None:
-        for pid, name in self._serving.family().items():
+        for pid, name in self._server.family().items():
             self.by_name[name] = max(self.by_name.get(name, 0.0), peak_mib(pid))
 
 

@@ -4,6 +4,7 @@ Names come from outside and may hold text that runs from right to left: whoever 
 puts it into ``<bdi>``, as ``middle`` does.
 """
 
+import re
 import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
@@ -50,7 +51,9 @@ def amount(minor: int | None, currency: str | None) -> str:
         return format_decimal(Decimal(minor) / 100, "#,##0.00", locale=i18n.locale())
     try:
         value = Decimal(minor).scaleb(-get_currency_precision(currency))
-        return format_currency(value, currency, locale=i18n.locale())
+        written = format_currency(value, currency, locale=i18n.locale())
+        # A code of letters stands apart from the figure (CLDR says so, Babel leaves it out).
+        return re.sub(r"([^\W\d_])(?=\d)", "\\1\u00a0", written)
     except (UnknownCurrencyError, ValueError):
         return f"{format_decimal(Decimal(minor) / 100, '#,##0.00', locale=i18n.locale())} {currency}"
 

@@ -1,203 +1,210 @@
-"""An import during which processes are killed, and whether everything accepted came through it.
+"""``kill -9`` of a server's processes at random moments of an import, and what must be true afterwards."""
 
-The importer behaves as a careful client: it sends each file under an idempotency key and sends it
-again until the server has said 202. Kills are spread over the progress of the whole import, from
-the first upload to the last document found, at moments and on victims that a seed chooses.
-"""
-
-import contextlib
-import http.client
-import json
 import os
+import random
 import signal
-import sqlite3
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
-from random import Random
-from urllib.parse import urlencode
+from pathlib import Path
+from uuid import UUID
 
-from tests.support.serving import Client, NotServing, Serving
+import httpx
+from sqlalchemy import func, select
 
-VICTIMS = ("worker", "keeper", "web", "extraction child", "beat", "supervisor", "all")
-_BROKEN = (OSError, http.client.HTTPException, NotServing)
+from accounts import tokens
+from app import reconcile
+from app.build import build
+from app.settings import Settings
+from audit import intake
+from audit.check import check
+from core import jobs
+from core.clock import SystemClock
+from core.sqlite import SqliteDatabase
+from records.record import Record
+from tests.support import documents_raw as raw
+from tests.support.archive import Archive
+from tests.support.serving import CHILDREN, Serving, processes_of, start, wait_until
 
-
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """A document to import, with a word that stands in no other."""
-
-    name: str
-    data: bytes = field(repr=False)
-    word: str
+EVERYTHING = "everything"
+UPLOADERS = 2
 
 
 @dataclass
 class Outcome:
-    """What became of an import."""
+    """What was accepted, what was killed, and how it stood in the end."""
 
-    accepted: dict[str, str] = field(default_factory=dict)
-    """Record ids by rare word: what the server said 202 to."""
-    killed: list[str] = field(default_factory=list)
-    """Victims, in order."""
-    seconds: float = 0.0
-    faults: list[str] = field(default_factory=list)
-    """What is wrong afterwards; nothing, if all is well."""
+    accepted: dict[int, UUID]
+    """Document number and the record it became."""
+    killed: list[str]
+    seconds: float
+    """From the first upload until nothing was left to do."""
+    records: int = 0
+    copies: Counter[UUID] = field(default_factory=Counter)
+    """How often the records' own word was found, by record."""
+    missing: list[int] = field(default_factory=list)
+    """Accepted documents that search does not find."""
+    unread: int = 0
+    """Records that nobody has read."""
+    failed_jobs: int = 0
+    fault: str | None = None
+    """What is wrong with the log."""
+    agreement: reconcile.Agreement | None = None
 
 
-def import_under_kills(
-    serving: Serving, token: str, papers: Sequence[Paper], *, kills: int, seed: int, patience_seconds: float = 300.0
-) -> Outcome:
-    """Import ``papers`` into a running server while it is killed; look at everything afterwards.
+def word_of(number: int) -> str:
+    """A word that stands in one document only."""
+    letters = "abcdefghij"
+    return "kanarie" + "".join(letters[int(digit)] for digit in f"{number:05d}")
 
-    The server runs again when this returns.
+
+def document(number: int) -> tuple[str, bytes]:
+    """Name and bytes of a small document: texts, PDFs, and every tenth an archive of two letters."""
+    text = f"Sehr geehrte Damen und Herren,\nRechnung {number}: {word_of(number)}\nGesamtbetrag 12,00 EUR"
+    if number % 10 == 9:
+        return f"{number}.zip", raw.zip_of({f"{n}.txt": f"Brief {n} zu {number}".encode() for n in range(2)})
+    if number % 3 == 0:
+        return f"{word_of(number)}.pdf", raw.pdf(text)
+    return f"{word_of(number)}.txt", text.encode()
+
+
+def import_with_kills(folder: Path, *, documents: int, kills: int, seed: int) -> Outcome:
+    """Upload ``documents`` files to a server on a new ``folder`` while ``kills`` of its processes are killed.
+
+    A client sends a file again, under the same idempotency key, until it is accepted. When the
+    uploads are through, and what was left has been done, the server is stopped and the folder looked at.
     """
-    outcome, rng, begun = Outcome(), Random(seed), time.perf_counter()
-    importer = threading.Thread(target=_import, args=(serving, token, papers, outcome), daemon=True)
-    importer.start()
-    steps = 2 * len(papers)
-    for number in range(kills):
-        due = steps * (number + rng.uniform(0.1, 0.9)) / kills
-        _wait_until(lambda due=due: _progress(serving, outcome) >= due, patience_seconds)  # type: ignore[misc]
-        time.sleep(rng.uniform(0.0, 0.3))
-        # Each victim comes up before any comes twice, so that few kills already differ.
-        victim = VICTIMS[(seed + number) % len(VICTIMS)]
-        outcome.killed.append(kill(serving, victim))
-    importer.join(patience_seconds)
-    if importer.is_alive():
-        outcome.faults.append(f"only {len(outcome.accepted)} of {len(papers)} files were accepted")
-        return outcome
-    if not _wait_until(lambda: at_rest(serving), patience_seconds):
-        outcome.faults.append(f"work is left after {patience_seconds:.0f} s: {_left(serving)}")
-    outcome.seconds = time.perf_counter() - begun
-    outcome.faults += faults_after(serving, token, outcome.accepted)
+    chance = random.Random(seed)
+    archive = Archive.open(folder)
+    with archive.runtime.main.write() as session:
+        token = tokens.create(
+            session, ("capture", "read"), by=archive.principal("clerk"), at=archive.now, keys=archive.runtime.keys
+        ).secret
+    archive.close()
+    running = [start(folder)]
+    wait_until(running[0].is_ready, 60, running[0])
+    begun, killed = time.monotonic(), list[str]()
+    uploads = _Uploads(running, token, documents)
+    uploads.begin()
+    try:
+        for number in range(kills):
+            due = documents * (number + 1) // (kills + 1)
+            wait_until(lambda due=due: len(uploads.accepted) >= due, 300, running[0])  # type: ignore[misc]
+            time.sleep(chance.random())
+            # Each kind once before any twice, so that three kills already say something.
+            names = [*CHILDREN[:2], EVERYTHING, "web", "beat"]
+            killed.append(names[number] if number < len(names) else chance.choice(names))
+            _kill(running, killed[-1])
+        uploads.end(600)
+        _wait_until_idle(folder, running[0])
+    finally:
+        uploads.give_up()
+        if running[0].process.poll() is None:
+            running[0].stop()
+    outcome = Outcome(dict(uploads.accepted), killed, time.monotonic() - begun)
+    _look(folder, outcome)
     return outcome
 
 
-def kill(serving: Serving, victim: str) -> str:
-    """``kill -9`` one process, or all; where the supervisor was among them the server is started again.
+class _Uploads:
+    """Clients that send each file until it is accepted."""
 
-    Returns what was killed: the worker, where no extraction child was at work.
-    """
-    family, pids = serving.family(), serving.pids()
-    if victim == "all":
-        for pid in family:
-            _kill(pid)
-    else:
-        chosen = next((pid for pid, name in family.items() if name == victim), None)
-        if chosen is None:
-            victim, chosen = "worker", pids.get("worker")
-        if chosen is not None:
-            _kill(chosen)
-    if victim in ("all", "supervisor"):
-        assert serving.process is not None
-        serving.process.wait(30)
-        _wait_until(lambda: not any(_lives(pid) for pid in family), 30.0)
-        serving.start()
-    return victim
+    def __init__(self, running: list[Serving], token: str, documents: int) -> None:
+        self.accepted: dict[int, UUID] = {}
+        self._running, self._token = running, token
+        self._left = list(range(documents))[::-1]
+        self._lock, self._stopped = threading.Lock(), threading.Event()
+        self._threads = [threading.Thread(target=self._send_all, daemon=True) for _ in range(UPLOADERS)]
 
+    def begin(self) -> None:
+        for thread in self._threads:
+            thread.start()
 
-def at_rest(serving: Serving) -> bool:
-    """Whether nothing is left to do: no jobs, and all changes in the log."""
-    return not any(_left(serving))
+    def end(self, seconds: float) -> None:
+        for thread in self._threads:
+            thread.join(seconds)
+            assert not thread.is_alive(), "uploads did not end"
 
+    def give_up(self) -> None:
+        self._stopped.set()
 
-def faults_after(serving: Serving, token: str, accepted: dict[str, str]) -> list[str]:
-    """What is wrong with an archive at rest that should hold exactly ``accepted`` (ids by rare word) by API."""
-    faults = []
-    with closing(_database(serving)) as database:
-        rows = database.execute("SELECT id, state FROM records WHERE channel = 'api'").fetchall()
-    held = {row[0]: row[1] for row in rows}
-    wanted = {record.replace("-", "") for record in accepted.values()}
-    if len(accepted) != len(set(accepted.values())):
-        faults.append("two files were answered with the same record")
-    if lost := wanted - set(held):
-        faults.append(f"{len(lost)} accepted records are gone")
-    if strange := set(held) - wanted:
-        faults.append(f"{len(strange)} records are there that nobody was told of")
-    if unread := [record for record, state in held.items() if state not in ("filed", "needs_review")]:
-        faults.append(f"{len(unread)} records were not read: {held[unread[0]]}")
-    with closing(Client(serving, token)) as client:
-        for word, record in accepted.items():
-            answer = client.get(f"/api/v1/search?{urlencode({'q': word})}").json()
-            # A mail's attachment repeats its text: what was sent itself has to be found once.
-            found = [item["id"] for item in answer["items"]].count(record)
-            if found != 1:
-                faults.append(f"{word} is found {found} times")
-    for words in (("--json", "reconcile"), ("audit", "verify")):
-        try:
-            told = serving.command(*words)
-            if (
-                words[0] == "--json"
-                and (swept := json.loads(told)["repaired"])
-                and (swept["indexed"] or swept["taken_out"])
-            ):
-                faults.append(f"the index had drifted: {swept}")
-        except subprocess.CalledProcessError as error:
-            faults.append(f"{' '.join(words)}: {error.stdout}{error.stderr}")
-    return faults
-
-
-def _import(serving: Serving, token: str, papers: Sequence[Paper], outcome: Outcome) -> None:
-    client: Client | None = None
-    for number, paper in enumerate(papers):
-        while True:
-            try:
-                client = client or Client(serving, token, timeout=20.0)
-                answer = client.put_file(paper.name, paper.data, key=f"paper-{number}")
-                if answer.status == 202:
-                    outcome.accepted[paper.word] = answer.json()["id"]
-                    break
-                time.sleep(0.2)
-            except _BROKEN:
-                if client is not None:
-                    client.close()
-                client = None
+    def _send_all(self) -> None:
+        while not self._stopped.is_set():
+            with self._lock:
+                if not self._left:
+                    return
+                number = self._left.pop()
+            name, data = document(number)
+            while not self._stopped.is_set() and not self._send(number, name, data):
                 time.sleep(0.1)
-    if client is not None:
-        client.close()
 
-
-def _progress(serving: Serving, outcome: Outcome) -> int:
-    """Files accepted and records read, together: twice the number of papers at the end."""
-    with contextlib.suppress(sqlite3.Error), closing(_database(serving)) as database:
-        query = "SELECT count(*) FROM records WHERE channel = 'api' AND state NOT IN ('received', 'processing')"
-        return len(outcome.accepted) + int(database.execute(query).fetchone()[0])
-    return len(outcome.accepted)
-
-
-def _left(serving: Serving) -> tuple[int, int, int]:
-    """Jobs waiting or running, jobs given up, changes not yet in the log."""
-    with closing(_database(serving)) as database:
-        states = dict(database.execute("SELECT state, count(*) FROM jobs GROUP BY state").fetchall())
-        waiting = database.execute("SELECT count(*) FROM audit_intake").fetchone()[0]
-    return states.get("ready", 0) + states.get("leased", 0), states.get("failed", 0), waiting
-
-
-def _database(serving: Serving) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{serving.data / 'db' / 'main.db'}?mode=ro", uri=True, timeout=10)
-
-
-def _wait_until(true: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    def _send(self, number: int, name: str, data: bytes) -> bool:
+        headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"document {number}"}
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        # A server that is being killed has no address, none that answers, or breaks off.
+        with suppress(OSError, ValueError, KeyError, httpx.HTTPError):
+            answer = httpx.put(f"{self._running[0].url}/api/v1/uploads", content=data, headers=headers, timeout=20)
+            if answer.status_code == 202:
+                self.accepted[number] = UUID(answer.json()["id"])
+                return True
+            assert answer.status_code >= 500, answer.text
         return False
-    return True
+
+
+def _kill(running: list[Serving], name: str) -> None:
+    server = running[0]
+    if name != EVERYTHING:
+        with suppress(ProcessLookupError, KeyError):
+            server.kill(name)
+        return
+    for pid in {server.process.pid, *processes_of(server.folder)}:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    server.process.wait(30)
+    (server.folder / "run" / "address.json").unlink(missing_ok=True)
+    running[0] = start(server.folder)
+
+
+def _wait_until_idle(folder: Path, server: Serving) -> None:
+    main = SqliteDatabase(folder / "db" / "main.db")
+
+    def is_idle() -> bool:
+        with main.read() as session:
+            waits = jobs.Job.state.in_((jobs.READY, jobs.LEASED))
+            left = session.scalar(select(func.count()).select_from(jobs.Job).where(waits))
+            return not left and not intake.backlog(session, at=SystemClock().now()).waiting
+
+    try:
+        wait_until(is_idle, 240, server)
+    finally:
+        main.close()
+
+
+def _look(folder: Path, outcome: Outcome) -> None:
+    """Fill in how the folder stands, with nobody running on it."""
+    runtime = build(Settings(data=folder, workers=1))
+    archive = Archive(runtime, UUID(int=0), {})
+    try:
+        with runtime.main.read() as session:
+            outcome.records = session.scalar(select(func.count()).select_from(Record)) or 0
+            outcome.unread = (
+                session.scalar(
+                    select(func.count()).select_from(Record).where(Record.state.in_(("received", "processing")))
+                )
+                or 0
+            )
+            outcome.failed_jobs = sum(n for (_, state), n in jobs.counts(session).items() if state == jobs.FAILED)
+        for number, record in outcome.accepted.items():
+            if number % 10 == 9:
+                continue
+            found = [item.record.id for item in archive.search(word_of(number)).items]
+            outcome.copies.update(found)
+            if found != [record]:
+                outcome.missing.append(number)
+        outcome.agreement = reconcile.look(runtime)
+        verdict = check(runtime.log_database, file=folder / "log" / "checkpoint")
+        outcome.fault = None if verdict.fault is None else f"{verdict.fault.position}: {verdict.fault.sentence}"
+    finally:
+        archive.close()

@@ -1,218 +1,116 @@
-"""The real ``muniment serve`` in processes of its own, its command line, and a lean HTTP client for it.
+"""``muniment serve`` as people start it: a process of its own with its children, on a free port."""
 
-Where ``tests.support.app`` runs the application inside the test, this starts what people start:
-for faults that need processes to kill, and for benchmarks.
-"""
-
-import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+
+import httpx
 
 ROOT = Path(__file__).parent.parent.parent
-MUNIMENT = Path(sys.executable).with_name("muniment")
-PASSWORD = "walnut bridge evening"
-READY_SECONDS = 60.0
+CHILDREN = ("keeper", "worker", "beat", "web")
 
 
 @dataclass
 class Serving:
-    """One server on one data folder. May be started and ended many times; its port changes each time."""
+    """A running server; ``log`` is what it and its children say on standard error."""
 
-    data: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[bytes] | None = None
+    folder: Path
+    process: "subprocess.Popen[bytes]"
+    log: Path
 
-    def __enter__(self) -> "Serving":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> float:
-        """Start it; returns the seconds until its first page was there.
-
-        Raises:
-            RuntimeError: it ended, or showed no page within a minute.
-        """
-        begun = time.perf_counter()
-        with (self.data.parent / f"{self.data.name}.log").open("ab") as output:
-            self.process = subprocess.Popen(
-                [MUNIMENT, "serve", "--data", str(self.data), "--port", "0"],
-                env=self._environment(),
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        while time.perf_counter() - begun < READY_SECONDS:
-            if self.process.poll() is not None:
-                raise RuntimeError(f"muniment serve ended with {self.process.returncode}")
-            try:
-                with closing(Client(self)) as client:
-                    if client.request("GET", "/").status < 500:
-                        return time.perf_counter() - begun
-            except (OSError, NotServing, http.client.HTTPException):
-                time.sleep(0.01)
-        raise RuntimeError("muniment serve showed no page within a minute")
-
-    def stop(self) -> None:
-        """End it in order, as Ctrl C does."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(60)
+    def pids(self) -> dict[str, int]:
+        """Process ids of supervisor and children, as the supervisor notes them."""
+        found: dict[str, int] = json.loads((self.folder / "run" / "processes.json").read_text())
+        return found
 
     @property
     def url(self) -> str:
-        """Where the web server listens at this moment.
+        """Where the web server listens now."""
+        told = json.loads((self.folder / "run" / "address.json").read_text())
+        return str(told["url"])
 
-        Raises:
-            NotServing: it does not.
-        """
+    def is_ready(self) -> bool:
+        """Whether the web server answers."""
         try:
-            return str(json.loads((self.data / "run" / "address.json").read_text())["url"])
-        except (OSError, ValueError) as error:
-            raise NotServing from error
+            return httpx.get(self.url + "/healthz", timeout=2).status_code == 200
+        except (OSError, ValueError, KeyError, httpx.HTTPError):
+            return False
 
-    def pids(self) -> dict[str, int]:
-        """Process ids by name: ``supervisor``, ``web``, ``worker``, ``beat``, ``keeper``; empty while it starts."""
-        try:
-            told: dict[str, int] = json.loads((self.data / "run" / "processes.json").read_text())
-        except (OSError, ValueError):
-            return {}
-        return told
+    def kill(self, name: str) -> int:
+        """``kill -9`` of that process; its id."""
+        pid = self.pids()[name]
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
-    def family(self) -> dict[int, str]:
-        """Every process that runs because the server does: process id and what it is called."""
-        if self.process is None:
-            return {}
-        names = {pid: name for name, pid in self.pids().items()}
-        return {pid: names.get(pid) or _name_of(pid) for pid in (self.process.pid, *descendants(self.process.pid))}
+    def stop(self) -> int:
+        """SIGTERM to the supervisor, as Ctrl C or a service manager does; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
 
-    def command(self, *words: str, stdin: str = "") -> str:
-        """What a command prints.
 
-        Raises:
-            subprocess.CalledProcessError: it failed.
-        """
-        done = subprocess.run(
-            [MUNIMENT, "--data", str(self.data), *words],
-            env=self._environment(),
+def start(folder: Path, **environment: str) -> Serving:
+    """Start a server on ``folder``; it may not answer yet."""
+    usual = {"PATH": os.environ["PATH"], "MUNIMENT_WORKERS": "1", "MUNIMENT_LOG_LEVEL": "info"}
+    log = folder.with_name(folder.name + ".log")
+    with log.open("ab") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "from app.cli import main; main()", "serve", "--data", str(folder), "--port", "0"],
             cwd=ROOT,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=True,
+            env=usual | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
         )
-        return done.stdout.strip()
-
-    def new_token(self, name: str = "clerk", *, scope: str = "capture,read") -> str:
-        """Add a member of staff and make an API token for them."""
-        self.command("user", "add", name, "--role", "staff", "--password-stdin", stdin=f"{PASSWORD}\n")
-        return self.command("token", "create", name, "--scope", scope)
-
-    def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("MUNIMENT_")}
-        return kept | dict(self.environment)
+    return Serving(folder, process, log)
 
 
-class NotServing(Exception):
-    """No web server listens on the data folder at this moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    def json(self) -> Any:
-        """The body, read as JSON."""
-        return json.loads(self.body)
-
-
-class Client:
-    """One connection, kept open. For one thread."""
-
-    def __init__(self, serving: Serving, token: str | None = None, *, timeout: float = 120.0) -> None:
-        """Raises ``NotServing`` where no server listens."""
-        parts = urlsplit(serving.url)
-        assert parts.hostname is not None
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    def request(
-        self, method: str, path: str, body: bytes | Iterable[bytes] | None = None, headers: Mapping[str, str] = {}
-    ) -> Answer:
-        """One request and its whole answer; raises ``OSError`` or ``HTTPException`` where the connection breaks."""
-        self._connection.request(method, path, body=body, headers=self._headers | dict(headers))
-        answer = self._connection.getresponse()
-        return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-
-    def get(self, path: str) -> Answer:
-        """A page or resource."""
-        return self.request("GET", path)
-
-    def put_file(self, name: str, data: bytes, *, key: str | None = None) -> Answer:
-        """A file as the bare body, under an idempotency key where one is given."""
-        headers = named(name) | ({"Idempotency-Key": key} if key else {})
-        return self.request("PUT", "/api/v1/uploads", data, headers)
-
-    def post_file(self, name: str, data: bytes) -> Answer:
-        """A file as a multipart form."""
-        head, end, kind = form_around(name)
-        return self.request("POST", "/api/v1/records", head + data + end, {"Content-Type": kind})
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-
-def named(name: str) -> dict[str, str]:
-    """The headers that name an upload."""
-    return {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-        "Content-Type": "application/octet-stream",
-    }
-
-
-def form_around(name: str) -> tuple[bytes, bytes, str]:
-    """What stands before and after the bytes of a file in a form, and the form's content type."""
-    boundary = "muniment-form-boundary-5f1e"
-    head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{quote(name)}"\r\n'
-        "Content-Type: application/octet-stream\r\n\r\n"
-    )
-    return head.encode(), f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
-
-
-def descendants(pid: int) -> Iterator[int]:
-    """Process ids of the children of a process, their children, and so on (Linux)."""
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[Serving]:
+    """A server that answers, stopped at the end of the block with everything it started."""
+    server = start(folder, **environment)
     try:
-        children = Path(f"/proc/{pid}/task").glob("*/children")
-        found = [int(word) for path in children for word in path.read_text().split()]
-    except OSError:
-        return
-    for child in found:
-        yield child
-        yield from descendants(child)
+        wait_until(server.is_ready, 60, server)
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
 
 
-def _name_of(pid: int) -> str:
+def wait_until(condition: Callable[[], bool], seconds: float, server: Serving | None = None) -> None:
+    """Wait for something to come true; an error with the server's last words where it does not."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            words = server.log.read_text(errors="replace")[-3000:] if server is not None else ""
+            raise AssertionError(f"not within {seconds} s\n{words}")
+        time.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and waits to be buried does not."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return "ended"
-    return "extraction child" if b"ingest.child" in command else "other"
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
+
+
+def processes_of(folder: Path) -> set[int]:
+    """All processes that were started for this data folder, found by their environment or arguments."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and is_alive(int(entry.name)):
+            try:
+                words = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            except (PermissionError, FileNotFoundError, ProcessLookupError):
+                continue
+            if str(folder).encode() in words:
+                found.add(int(entry.name))
+    return found
