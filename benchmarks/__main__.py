@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME …] [--quick] [--out FILE]``: runs benchmarks, one after the other, and prints the figures.
+"""``python -m benchmarks [NAME …] [--quick] [--out FILE]``: runs benchmarks in order and prints their figures.
 
 Every figure stands beside its baseline from the same run. The exit code is 1 where a target was
 missed or a benchmark failed. Nothing else should run on the machine meanwhile.

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.archive import Archive
 from tests.support.cli import Cli
-from tests.support.serving import CHILDREN, Serving, is_alive, processes_of, serving, start, wait_until
+from tests.support.serving import CHILDREN, Serving, descendants_of, is_alive, processes_of, serving, start, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,13 @@ def test_the_command_line_works_beside_the_server_and_waits_for_it(server: Servi
 
 
 def test_sigterm_stops_everything_and_leaves_no_process(tmp_path: Path):
+    Archive.open(tmp_path / "data").close()
+    (tmp_path / "brief.txt").write_text("Guten Tag")
     with serving(tmp_path / "data") as server:
-        pids = set(server.pids().values()) | processes_of(server.folder)
-        assert len(pids) >= 5
+        # Leaves an extraction child that waits for more.
+        assert Cli()("--data", server.folder, "--as", "clerk", "import", tmp_path / "brief.txt").code == 0
+        pids = {server.process.pid, *descendants_of(server.process.pid)}
+        assert len(pids) >= 6
         assert server.stop() == 0
     wait_until(lambda: not processes_of(server.folder), 10)
     assert not any(is_alive(pid) for pid in pids)
@@ -71,6 +75,7 @@ def test_sigterm_stops_everything_and_leaves_no_process(tmp_path: Path):
 
 def test_children_end_when_the_supervisor_is_killed(tmp_path: Path):
     with serving(tmp_path / "data") as server:
+        pids = descendants_of(server.process.pid)
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait(10)
-        wait_until(lambda: not processes_of(server.folder), 30, server)
+        wait_until(lambda: not any(is_alive(pid) for pid in pids) and not processes_of(server.folder), 30, server)

@@ -3,6 +3,9 @@
 import os
 import re
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +13,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.support.serving import Serving
-
 PASSWORD = "granite otter lamp forty"
 CHROMIUM = os.environ.get("MUNIMENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Firm:
-    """A server just started, and the link that its console printed."""
+    """A server just started."""
 
-    serving: Serving
+    url: str
     link: str
+    """The set-up link that its console printed."""
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +42,36 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def firm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
-    """``muniment serve`` on a new data folder."""
+    """``muniment serve`` on a new data folder, as people start it."""
     folder = tmp_path_factory.mktemp("firm")
-    with Serving(folder / "data") as serving:
-        found = re.search(r"http\S+/setup\?token=\S+", Path(folder / "data.log").read_text())
-        assert found is not None, "the console printed no set-up link"
-        yield Firm(serving, found[0])
+    console = folder / "console"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MUNIMENT_")}
+    with console.open("wb") as output:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("muniment"), "serve", "--data", folder / "data", "--port", "0"],
+            env=kept,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        link = _printed_link(console, process)
+        yield Firm(link.split("/setup")[0], link)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _printed_link(console: Path, process: "subprocess.Popen[bytes]") -> str:
+    """The set-up link, once it stands on the console."""
+    for _attempt in range(600):
+        found = re.search(r"http\S+/setup\?token=\S+", console.read_text("utf-8", "replace"))
+        if found is not None:
+            return found[0]
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise AssertionError(f"no set-up link on the console:\n{console.read_text('utf-8', 'replace')[-3000:]}")
 
 
 @pytest.fixture
@@ -83,8 +109,25 @@ def sign_in(page: Page, url: str) -> None:
     page.wait_for_url("**/search**")
 
 
+def ready(page: Page) -> Page:
+    """The same page, once its keys work."""
+    page.wait_for_selector("html[data-ready]", state="attached")
+    return page
+
+
+def search_until_found(page: Page, url: str, words: str) -> None:
+    """Search until there is a result: a record is found a moment after it was filed."""
+    for _attempt in range(40):
+        page.goto(f"{url}/search?q={words}")
+        if page.locator("[data-row]").count():
+            break
+        page.wait_for_timeout(500)
+    ready(page)
+
+
 def drop(page: Page, files: dict[str, str]) -> None:
     """Drop files on the page, as a person drags them in; names and their text."""
+    ready(page)
     carried = page.evaluate_handle(
         """files => { const carried = new DataTransfer();
             for (const [name, text] of Object.entries(files)) carried.items.add(new File([text], name));

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Firm, drop, set_up, sign_in
+from tests.browser.conftest import Firm, drop, ready, search_until_found, set_up, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -24,14 +24,16 @@ def test_a_dropped_file_is_read_found_opened_and_its_history_told(page: Page, fi
     expect(empty).to_contain_text("The file is empty")
     expect(empty.get_by_role("button", name="Read again")).to_be_visible()
 
-    page.keyboard.press("/")
+    search_until_found(page, firm.url, "zebrafinkenvertrag")
+    page.goto(f"{firm.url}/attention")
+    ready(page).keyboard.press("/")
     page.keyboard.type("zebrafinkenvertrag")
     page.keyboard.press("Enter")
     page.wait_for_url("**/search?q=zebrafinkenvertrag**")
-    expect(page.locator("[data-row]")).to_have_count(1, timeout=20_000)
+    expect(page.locator("[data-row]")).to_have_count(1)
     expect(page.locator("[data-row] mark")).to_have_text("Zebrafinkenvertrag")
 
-    page.keyboard.press("ArrowDown")
+    ready(page).keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/records/[0-9a-f-]{36}$"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Brief an Wöhrmann")
@@ -45,22 +47,22 @@ def test_a_dropped_file_is_read_found_opened_and_its_history_told(page: Page, fi
 
 
 def test_uploads_are_there_again_when_the_person_comes_back(page: Page, firm: Firm) -> None:
-    sign_in(page, firm.serving.url)
-    page.goto(f"{firm.serving.url}/upload")
+    sign_in(page, firm.url)
+    page.goto(f"{firm.url}/upload")
     expect(page.locator("#uploads > li").filter(has_text="rechnung.txt")).to_be_visible()
 
 
 def test_a_duplicate_is_named_in_its_row(page: Page, firm: Firm) -> None:
-    sign_in(page, firm.serving.url)
-    page.goto(f"{firm.serving.url}/upload")
+    sign_in(page, firm.url)
+    page.goto(f"{firm.url}/upload")
     page.select_option("#department", label="Accounting")
     drop(page, {"dieselbe.txt": INVOICE})
     expect(page.locator("#uploads > li").first).to_contain_text("Same content as record", timeout=20_000)
 
 
 def test_without_a_department_nothing_is_sent_and_the_page_says_what_is_missing(page: Page, firm: Firm) -> None:
-    sign_in(page, firm.serving.url)
-    page.goto(f"{firm.serving.url}/upload")
+    sign_in(page, firm.url)
+    page.goto(f"{firm.url}/upload")
     before = page.locator("#uploads > li").count()
     drop(page, {"ohne.txt": "x"})
     expect(page.locator("#upload-sum")).to_have_text("Choose a department first: it stands above the list.")
@@ -68,27 +70,27 @@ def test_without_a_department_nothing_is_sent_and_the_page_says_what_is_missing(
 
 
 def test_review_goes_by_keyboard_and_can_be_undone(page: Page, firm: Firm) -> None:
-    sign_in(page, firm.serving.url)
-    page.goto(f"{firm.serving.url}/upload")
+    sign_in(page, firm.url)
+    page.goto(f"{firm.url}/upload")
     page.select_option("#department", label="Accounting")
     drop(page, {"unklar.txt": "qwx rrt zzp"})
     expect(page.locator("#uploads > li").first).to_contain_text("Needs review", timeout=30_000)
-    page.goto(f"{firm.serving.url}/review")
+    page.goto(f"{firm.url}/review")
     first = page.locator("#review h2").inner_text()
     second_choice = page.locator(".choice").nth(1).locator("span").inner_text()
-    page.keyboard.press("2")
+    ready(page).keyboard.press("2")
     page.wait_for_url("**/review?after=**")
     expect(page.locator(".toast")).to_contain_text("Filed.")
-    page.keyboard.press("u")
+    ready(page).keyboard.press("u")
     page.wait_for_url("**/review?at=**")
     expect(page.locator("#review h2")).to_have_text(first)
     expect(page.locator("#review")).to_contain_text(f"filed as “{second_choice}”")
 
 
 def test_the_palette_goes_to_a_record_by_its_number(page: Page, firm: Firm) -> None:
-    sign_in(page, firm.serving.url)
+    sign_in(page, firm.url)
     number = page.locator("[data-row] .number").first.inner_text()
-    page.keyboard.press("Control+k")
+    ready(page).keyboard.press("Control+k")
     page.keyboard.type(number.lower().replace("-", " "))
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/records/[0-9a-f-]{36}$"))
@@ -96,8 +98,8 @@ def test_the_palette_goes_to_a_record_by_its_number(page: Page, firm: Firm) -> N
 
 
 def test_space_previews_beside_the_list_and_escape_closes_it(page: Page, firm: Firm) -> None:
-    sign_in(page, firm.serving.url)
-    page.goto(f"{firm.serving.url}/search?q=rechnung")
+    sign_in(page, firm.url)
+    search_until_found(page, firm.url, "rechnung")
     page.keyboard.press("ArrowDown")
     page.keyboard.press(" ")
     expect(page.locator("#peek")).to_contain_text("Open the record")

@@ -57,7 +57,7 @@ def filled(chromium: object, firm: Firm) -> Firm:
 @pytest.fixture
 def signed_in(page: Page, filled: Firm) -> Page:
     """A page of somebody signed in."""
-    sign_in(page, filled.serving.url)
+    sign_in(page, filled.url)
     return page
 
 
@@ -66,7 +66,7 @@ def test_everything_has_a_name_enough_contrast_and_fits_the_width(signed_in: Pag
     signed_in.set_viewport_size({"width": width, "height": 844})
     record = signed_in.locator("[data-row] h2 a").first.get_attribute("href")
     for address in (*PAGES, str(record)):
-        signed_in.goto(filled.serving.url + address)
+        signed_in.goto(filled.url + address)
         assert signed_in.evaluate(NAMELESS) == [], address
         assert signed_in.evaluate(CONTRAST) == [], address
         over = signed_in.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -78,12 +78,12 @@ def test_everything_has_a_name_enough_contrast_and_fits_the_width(signed_in: Pag
 def test_controls_are_large_enough_for_a_finger(signed_in: Page, filled: Firm) -> None:
     signed_in.set_viewport_size({"width": 390, "height": 844})
     for address in PAGES:
-        signed_in.goto(filled.serving.url + address)
+        signed_in.goto(filled.url + address)
         assert signed_in.evaluate(SMALL) == [], address
 
 
 def test_the_first_tab_skips_to_the_content(signed_in: Page, filled: Firm) -> None:
-    signed_in.goto(f"{filled.serving.url}/attention")
+    signed_in.goto(f"{filled.url}/attention")
     signed_in.keyboard.press("Tab")
     expect(signed_in.locator(".skip")).to_be_focused()
     signed_in.keyboard.press("Enter")
@@ -92,7 +92,7 @@ def test_the_first_tab_skips_to_the_content(signed_in: Page, filled: Firm) -> No
 
 
 def test_what_has_the_focus_shows_it(signed_in: Page, filled: Firm) -> None:
-    signed_in.goto(f"{filled.serving.url}/profile")
+    signed_in.goto(f"{filled.url}/profile")
     seen = []
     for _step in range(14):
         signed_in.keyboard.press("Tab")
@@ -102,7 +102,7 @@ def test_what_has_the_focus_shows_it(signed_in: Page, filled: Firm) -> None:
 
 def test_a_long_name_keeps_its_end_and_says_all_of_itself(signed_in: Page, filled: Firm) -> None:
     signed_in.set_viewport_size({"width": 390, "height": 844})
-    signed_in.goto(f"{filled.serving.url}/search?q=title:{LONG[:12]}*")
+    signed_in.goto(f"{filled.url}/search?q=title:{LONG[:12]}*")
     name = signed_in.locator("[data-row] .middle").first
     expect(name).to_have_attribute("title", LONG)
     expect(name.locator("span").nth(1)).to_be_visible()
@@ -110,7 +110,7 @@ def test_a_long_name_keeps_its_end_and_says_all_of_itself(signed_in: Page, fille
 
 
 def test_what_turns_the_direction_of_text_is_taken_out_of_names(signed_in: Page, filled: Firm) -> None:
-    signed_in.goto(f"{filled.serving.url}/upload")
+    signed_in.goto(f"{filled.url}/upload")
     assert "\u202e" not in signed_in.content()
     assert signed_in.locator("#uploads bdi").count() >= 3
 
@@ -121,7 +121,7 @@ def test_axe_finds_nothing(signed_in: Page, filled: Firm, width: int) -> None:
     signed_in.set_viewport_size({"width": width, "height": 844})
     record = signed_in.locator("[data-row] h2 a").first.get_attribute("href")
     for address in (*PAGES, str(record)):
-        signed_in.goto(filled.serving.url + address)
+        signed_in.goto(filled.url + address)
         found = axe.Axe().run(signed_in).response["violations"]
         told = [(each["id"], each["nodes"][0]["html"][:120]) for each in found]
         assert told == [], address

@@ -91,13 +91,13 @@ def import_with_kills(folder: Path, *, documents: int, kills: int, seed: int) ->
     try:
         for number in range(kills):
             due = documents * (number + 1) // (kills + 1)
-            wait_until(lambda due=due: len(uploads.accepted) >= due, 300, running[0])  # type: ignore[misc]
+            uploads.wait_for(due, 120)
             time.sleep(chance.random())
             # Each kind once before any twice, so that three kills already say something.
             names = [*CHILDREN[:2], EVERYTHING, "web", "beat"]
             killed.append(names[number] if number < len(names) else chance.choice(names))
             _kill(running, killed[-1])
-        uploads.end(600)
+        uploads.wait_for(documents, 300)
         _wait_until_idle(folder, running[0])
     finally:
         uploads.give_up()
@@ -113,6 +113,8 @@ class _Uploads:
 
     def __init__(self, running: list[Serving], token: str, documents: int) -> None:
         self.accepted: dict[int, UUID] = {}
+        self.refused: str | None = None
+        """What the server said where it would not take a file at all."""
         self._running, self._token = running, token
         self._left = list(range(documents))[::-1]
         self._lock, self._stopped = threading.Lock(), threading.Event()
@@ -122,10 +124,10 @@ class _Uploads:
         for thread in self._threads:
             thread.start()
 
-    def end(self, seconds: float) -> None:
-        for thread in self._threads:
-            thread.join(seconds)
-            assert not thread.is_alive(), "uploads did not end"
+    def wait_for(self, count: int, seconds: float) -> None:
+        """Until so many files were accepted."""
+        wait_until(lambda: self.refused is not None or len(self.accepted) >= count, seconds, self._running[0])
+        assert self.refused is None, self.refused
 
     def give_up(self) -> None:
         self._stopped.set()
@@ -141,7 +143,7 @@ class _Uploads:
                 time.sleep(0.1)
 
     def _send(self, number: int, name: str, data: bytes) -> bool:
-        headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"document {number}"}
+        headers = {"Authorization": f"Bearer {self._token}", "Idempotency-Key": f"document-{number}"}
         headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
         # A server that is being killed has no address, none that answers, or breaks off.
         with suppress(OSError, ValueError, KeyError, httpx.HTTPError):
@@ -149,7 +151,8 @@ class _Uploads:
             if answer.status_code == 202:
                 self.accepted[number] = UUID(answer.json()["id"])
                 return True
-            assert answer.status_code >= 500, answer.text
+            if answer.status_code < 500:
+                self.refused = answer.text
         return False
 
 

@@ -114,3 +114,19 @@ def processes_of(folder: Path) -> set[int]:
             if str(folder).encode() in words:
                 found.add(int(entry.name))
     return found
+
+
+def descendants_of(pid: int) -> set[int]:
+    """Children of a process, their children, and so on: also those that were given an empty environment."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    found, fresh = set[int](), {pid}
+    while fresh:
+        fresh = {child for child, parent in parents.items() if parent in fresh} - found
+        found |= fresh
+    return found

@@ -72,5 +72,7 @@ document.addEventListener("click", (event) => {
 });
 if (location.hash === "#edit") document.getElementById("edit")?.setAttribute("open", "");
 
-pages[document.body.dataset.page]?.();
+await pages[document.body.dataset.page]?.();
+// From here on every key works; tests wait for it as an impatient hand would have to.
+document.documentElement.dataset.ready = "";
 
