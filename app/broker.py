@@ -41,7 +41,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
 
     def get_table(self, exchange: str) -> Any:
         try:
-            return super().get_table(exchange)  # type: ignore[no-untyped-call]
+            return super().get_table(exchange)
         except ValueError:
             # It is being written for the first time.
             return []

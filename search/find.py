@@ -7,6 +7,7 @@ every record shown, is durable before the first title or snippet leaves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,8 +15,11 @@ from sqlalchemy import select
 from accounts.entities import LegalEntity
 from accounts.principal import Principal
 from audit.entries import Receipt
+from core import jobs
 from core.clock import civil_date
+from core.database import ReadSession
 from core.identifiers import parse_record_number
+from core.jobs import Job
 from records import access, record
 from records.content import Content
 from records.record import Record
@@ -74,6 +78,7 @@ def find(
     now = content.clock.now()
     with content.main.read() as session:
         sets = access.readable_set_ids(session, by, now)
+        hidden = _hidden_since_indexed(session, by, now)
         zone = session.scalar(select(LegalEntity.zone).where(LegalEntity.id.in_(by.entities)).limit(1)) or "UTC"
         numbered = None
         if (number := parse_record_number(text)) is not None:
@@ -83,7 +88,14 @@ def find(
     query = parse(text, civil_date(now, zone))
     result = index.search(
         SearchRequest(
-            query=query.tree, access_sets=sets, sort=sort, cursor=cursor, limit=limit, facets=facets, zone=zone
+            query=query.tree,
+            access_sets=sets,
+            without=hidden,
+            sort=sort,
+            cursor=cursor,
+            limit=limit,
+            facets=facets,
+            zone=zone,
         )
     )
     ids = [hit.record_id for hit in result.hits]
@@ -93,9 +105,22 @@ def find(
 def suggest(content: Content, index: SearchReader, prefix: str, *, by: Principal) -> tuple[Suggestion, ...]:
     """How a typed beginning may go on, from records that ``by`` may read."""
     by.require("record.read")
+    now = content.clock.now()
     with content.main.read() as session:
-        sets = access.readable_set_ids(session, by, content.clock.now())
-    return index.suggest(prefix, sets)
+        sets = access.readable_set_ids(session, by, now)
+        hidden = _hidden_since_indexed(session, by, now)
+    return index.suggest(prefix, sets, without=hidden)
+
+
+def _hidden_since_indexed(session: ReadSession, by: Principal, at: datetime) -> list[UUID]:
+    """Records that ``by`` may not read as they stand now, and that the index may hold as they stood before.
+
+    So tightening hides at once, also in totals and facets, and does not wait for the keeper.
+    """
+    # The queue and the states as the index of the table has them.
+    waits = (Job.queue == "keeper", Job.state.in_((jobs.READY, jobs.LEASED, jobs.FAILED)), Job.name == "search.index")
+    query = select(Record.id).join(Job, Job.subject == Record.id).where(*waits).distinct()
+    return list(session.scalars(query.where(Record.access_set.not_in(access.readable_sets(session, by, at)))))
 
 
 def _show(

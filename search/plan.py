@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tantivy import FieldType, Occur, Query
@@ -42,7 +43,9 @@ _STEM_WEIGHT: Final = 0.6
 """Another form of the word against the very form typed."""
 
 
-def visible(query: Query, access_sets: Sequence[int] | None, entities: Sequence[str] | None) -> Query:
+def visible(
+    query: Query, access_sets: Sequence[int] | None, entities: Sequence[str] | None, without: Sequence[UUID] = ()
+) -> Query:
     """``query`` within what the caller may see; ``None`` leaves a side open, an empty sequence finds nothing."""
     clauses = [(Occur.Must, query)]
     if access_sets is not None:
@@ -54,6 +57,9 @@ def visible(query: Query, access_sets: Sequence[int] | None, entities: Sequence[
             return Query.empty_query()
         terms = [label("entity", entity) for entity in entities]
         clauses.append((Occur.Must, _unscored(Query.term_set_query(SCHEMA, "label", terms))))
+    if without:
+        hidden = Query.term_set_query(SCHEMA, "record", [record_id.hex for record_id in without])
+        clauses.append((Occur.MustNot, hidden))
     return query if len(clauses) == 1 else Query.boolean_query(clauses)
 
 

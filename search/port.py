@@ -108,6 +108,8 @@ class SearchRequest:
     """Sets the caller may see. ``None`` is all, for Muniment's own use only; empty finds nothing."""
     entities: Sequence[str] | None = None
     """Hex ids of the legal entities searched; ``None`` is all."""
+    without: Sequence[UUID] = ()
+    """Records left out: those the index still holds under a set that is theirs no more."""
     sort: Sort = "relevance"
     """Relevance without any word to rank by is ``-received``."""
     cursor: str | None = None
@@ -189,7 +191,12 @@ class SearchReader(Protocol):
         """
 
     def suggest(
-        self, prefix: str, access_sets: Sequence[int] | None, entities: Sequence[str] | None = None, limit: int = 8
+        self,
+        prefix: str,
+        access_sets: Sequence[int] | None,
+        entities: Sequence[str] | None = None,
+        limit: int = 8,
+        without: Sequence[UUID] = (),
     ) -> tuple[Suggestion, ...]:
         """Parties and words that begin so in records one may see, the most frequent first; parties before words.
 

@@ -71,7 +71,7 @@ class EmbeddedReader:
         by_offset = sort in ("relevance", "title", "-title")
         if cursor.position if by_offset else cursor.offset:
             raise BadCursor
-        query = visible(plan(request.query, request.zone), request.access_sets, request.entities)
+        query = visible(plan(request.query, request.zone), request.access_sets, request.entities, request.without)
         searchers = self._searchers()
         if by_offset:
             page = page_by_offset(searchers, query, sort, cursor.offset, request.limit)
@@ -85,12 +85,17 @@ class EmbeddedReader:
         )
 
     def suggest(
-        self, prefix: str, access_sets: Sequence[int] | None, entities: Sequence[str] | None = None, limit: int = 8
+        self,
+        prefix: str,
+        access_sets: Sequence[int] | None,
+        entities: Sequence[str] | None = None,
+        limit: int = 8,
+        without: Sequence[UUID] = (),
     ) -> tuple[Suggestion, ...]:
         start, words = " ".join(fold(prefix).split()), tokens(prefix)
         if sum(map(len, words)) < SHORTEST_SUGGESTION or limit < 1:
             return ()
-        seen = visible(Query.all_query(), access_sets, entities)
+        seen = visible(Query.all_query(), access_sets, entities, without)
         parties: Counter[str] = Counter()
         terms: Counter[str] = Counter()
         for searcher in self._searchers():

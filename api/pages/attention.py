@@ -33,7 +33,7 @@ def attention(
         ids, following = listing.list_records(
             session, by, now, state=record.NEEDS_ATTENTION, before=to_id(before), limit=PAGE
         )
-        total = listing.counts_by_state(session, by, now)[record.NEEDS_ATTENTION]
+        total = listing.counts_by_state(session, by, now, (record.NEEDS_ATTENTION,))[record.NEEDS_ATTENTION]
     shown, _receipt = (
         run.content.reveal(ids, ("title", "name"), by=by, where="attention", request=request_id) if ids else ([], None)
     )

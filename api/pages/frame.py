@@ -19,6 +19,9 @@ from app.runtime import Runtime
 from core.database import ReadSession
 from records import listing, record
 
+WAITING = (record.NEEDS_REVIEW, record.NEEDS_ATTENTION)
+"""States that are counted beside their page's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -63,7 +66,7 @@ def of(run: Runtime, by: Principal, path: str) -> Frame:
     now = run.clock.now()
     with run.main.read() as session:
         own = [row for row in entities.everything(session) if row.id in by.entities]
-        counts = listing.counts_by_state(session, by, now) if by.may("record.read") else {}
+        counts = listing.counts_by_state(session, by, now, WAITING) if by.may("record.read") else {}
         waiting = len(grant_requests.pending(session, by=by)) if by.may("person.read") else 0
         name = people.reveal_names(session, [by.id], run.keys).get(by.id, "") if by.id else ""
         return Frame(

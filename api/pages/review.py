@@ -57,7 +57,7 @@ def review(
 ) -> Response:
     """The record that is asked for, or the next one that waits."""
     with run.main.read() as session:
-        waiting = listing.counts_by_state(session, by, now)[record.NEEDS_REVIEW]
+        waiting = listing.counts_by_state(session, by, now, (record.NEEDS_REVIEW,))[record.NEEDS_REVIEW]
         chosen = to_id(at)
         if chosen is None:
             ids, _next = listing.list_records(session, by, now, state=record.NEEDS_REVIEW, before=to_id(after), limit=2)

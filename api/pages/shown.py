@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import UnknownCurrencyError, format_currency, format_decimal, format_percent, get_currency_precision
 from markupsafe import Markup, escape
@@ -108,8 +109,6 @@ def highlighted(text: str, places: tuple[tuple[int, int], ...]) -> Markup:
 
 def language_name(code: str | None) -> str:
     """The name of a language in the reader's language."""
-    from babel import Locale, UnknownLocaleError
-
     if not code or code == "und":
         return _("not recognised")
     try:

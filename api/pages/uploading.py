@@ -1,11 +1,13 @@
 """The upload page: the drop field, the latest uploads, and the state of all rows in one answer."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy import func, select
 
 from accounts.departments import Department
 from accounts.principal import Principal
@@ -17,6 +19,7 @@ from app.runtime import Runtime
 from core.database import ReadSession
 from core.errors import Invalid
 from records import case_file, listing, record
+from records.access import readable_sets
 from records.record import Record, RecordVersion
 
 router = page_router()
@@ -100,6 +103,9 @@ def _rows(run: Runtime, ids: list[UUID], by: Principal, names: dict[UUID, str]) 
     now = run.clock.now()
     with run.main.read() as session:
         found = record.find_visible(session, ids, by, now)
+        current = [row.current_version for row in found.values()]
+        versions = {row.id: row for row in session.scalars(select(RecordVersion).where(RecordVersion.id.in_(current)))}
+        children = _children(session, list(found), by, now)
         numbers = _case_numbers(session, by, run, list(found.values()))
         return [
             UploadRow(
@@ -107,12 +113,22 @@ def _rows(run: Runtime, ids: list[UUID], by: Principal, names: dict[UUID, str]) 
                 number=row.number,
                 name=names.get(row.id, ""),
                 row=row,
-                version=record.get_version(session, row),
+                version=versions[row.current_version],
                 case_number=numbers.get(row.case_file) if row.case_file else None,
-                children=len(record.children_of(session, row.id, by, now)),
+                children=children.get(row.id, 0),
             )
             for row in (found[wanted] for wanted in ids if wanted in found)
         ]
+
+
+def _children(session: ReadSession, ids: list[UUID], by: Principal, at: datetime) -> dict[UUID, int]:
+    """How many records that ``by`` may see were found in each, in one query: rows are asked for every second."""
+    query = (
+        select(Record.parent, func.count().label("records"))
+        .where(Record.parent.in_(ids), Record.access_set.in_(readable_sets(session, by, at)))
+        .group_by(Record.parent)
+    )
+    return {row.parent: row.records for row in session.execute(query) if row.parent is not None}
 
 
 def _case_numbers(session: ReadSession, by: Principal, run: Runtime, rows: list[Record]) -> dict[UUID, str]:

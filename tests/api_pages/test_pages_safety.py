@@ -85,4 +85,4 @@ def test_every_class_of_the_style_sheet_that_a_template_names_exists() -> None:
         for name in value.split()
     }
     unknown = {name for name in used if f".{name}" not in styles}
-    assert unknown <= {"nowrap-party", "results", "fixed"}
+    assert unknown <= {"results"}

@@ -46,13 +46,20 @@ function stated() {
   return found;
 }
 
-function ready() {
-  if (!department?.required || department.value) return true;
+// Files dropped before a department was chosen wait in their rows; choosing one sends them off.
+function placeless() {
+  return Boolean(department?.required && !department.value);
+}
+
+function askForPlace() {
   department.closest("details").open = true;
   department.focus();
-  sum.textContent = words.choose;
-  return false;
 }
+
+department?.addEventListener("change", () => {
+  for (const upload of queue) upload.stated = stated();
+  next();
+});
 
 async function take(transfer) {
   // The items are gone after the first await: fetch all of them now.
@@ -82,7 +89,8 @@ async function walk(entry, folder) {
 // ---- sending
 
 function next() {
-  while (sending < AT_ONCE && queue.length) {
+  if (queue.length && placeless()) askForPlace();
+  while (!placeless() && sending < AT_ONCE && queue.length) {
     sending += 1;
     send(queue.shift());
   }
@@ -134,6 +142,7 @@ function arrived(upload, record) {
   link.append(...row.querySelector("[data-name]").childNodes);
   row.querySelector("[data-name]").append(link);
   row.querySelector("progress")?.remove();
+  row.querySelector("[data-said]").textContent = words.taken;
   if (record.duplicate_of) {
     const twin = document.createElement("a");
     twin.href = `/records/${record.duplicate_of.id}`;
@@ -214,6 +223,7 @@ function tell() {
   const reading = list.querySelectorAll("[data-record]:not([data-settled])").length;
   const parts = [];
   if (total) parts.push(fill(words.sum, uploaded, total));
+  if (queue.length && placeless()) parts.push(words.choose);
   if (reading) parts.push(fill(words.reading, reading));
   if (total && !sending && !queue.length && !failed.size) parts.push(words.done);
   const text = parts.join(" · ");
@@ -277,14 +287,12 @@ function ascii(json) {
 
 for (const input of [files, document.getElementById("folder")]) {
   input.addEventListener("change", () => {
-    if (ready()) {
-      for (const file of input.files) add(file, file.webkitRelativePath.split("/").slice(0, -1).join("/"));
-    }
+    for (const file of input.files) add(file, file.webkitRelativePath.split("/").slice(0, -1).join("/"));
     input.value = "";
   });
 }
-document.getElementById("choose").addEventListener("click", () => ready() && files.click());
-onKey("u", () => ready() && files.click());
+document.getElementById("choose").addEventListener("click", () => files.click());
+onKey("u", () => files.click());
 document.getElementById("again-all").addEventListener("click", () => {
   for (const upload of [...failed]) upload.row.querySelector("[data-acts] button")?.click();
 });
@@ -304,7 +312,7 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   curtain.hidden = true;
-  if (ready()) take(event.dataTransfer);
+  take(event.dataTransfer);
 });
 window.addEventListener("beforeunload", (event) => {
   if (!sending && !queue.length) return;
