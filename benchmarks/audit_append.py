@@ -1,7 +1,5 @@
 """How much of a bare group commit is left when events go through ``Log.record``.
 
-    python -m benchmarks.audit_append [--seconds 5]
-
 The baseline writes ready-made rows into the same tables with the ``sqlite3`` module alone:
 64 threads, one committer, one transaction for all that wait, ``synchronous=FULL``. Then 64
 threads record events through the log's own interface (ids, checks, aliases, canonical bytes,
@@ -9,7 +7,6 @@ hashes, chain, tree, trail). Target: at least 0.6 of the baseline. Then 16 reade
 waiting for its event as a page view does: median wait at most 3 ms.
 """
 
-import argparse
 import hashlib
 import os
 import sqlite3
@@ -33,6 +30,7 @@ from audit.events import Actor, Event, ObjectRef
 from audit.log import Log
 from audit.note import VerifierKey
 from audit.verify import Verdict, verify
+from benchmarks.figures import Figure, percentile
 from core.clock import SystemClock
 from core.database import LogTable
 from core.identifiers import new_id
@@ -145,21 +143,24 @@ def drive(act: Callable[[int], object], threads: int, seconds: float) -> tuple[f
     return len(every) / (time.perf_counter() - started), every
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5.0, help="length of each of the three runs")
-    parser.add_argument("--folder", type=Path, help="where to write; default: the system's temporary folder")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+def run(*, quick: bool) -> list[Figure]:
+    """Events a second beside the bare loop, how long 16 readers wait, and how fast the log is verified."""
+    seconds = 1.0 if quick else 5.0
+    with tempfile.TemporaryDirectory() as name:
         bare_folder, log_folder = Path(name) / "bare", Path(name) / "log"
         bare_folder.mkdir()
         log_folder.mkdir()
-        rounds = [measure(bare_folder, log_folder, options.seconds / 2, number) for number in range(2)]
+        rounds = [measure(bare_folder, log_folder, seconds / 2, number) for number in range(2)]
         bare, ours = (statistics.mean(values) for values in zip(*rounds, strict=True))
-        say(f"bare group commit, {WRITERS} writers   {bare:8.0f} events/s")
-        say(f"Log.record, {WRITERS} writers          {ours:8.0f} events/s")
-        say(f"ratio                           {ours / bare:8.2f}  (target 0.60)")
-        read(log_folder, options.seconds)
+        appended = Figure(
+            what=f"events appended by Log.record, {WRITERS} writers",
+            value=ours,
+            unit="a second",
+            baseline=bare,
+            baseline_is="a second: bare group commit",
+            least_ratio=0.6,
+        )
+        return [appended, *read(log_folder, seconds)]
 
 
 def measure(bare_folder: Path, log_folder: Path, seconds: float, number: int) -> tuple[float, float]:
@@ -196,7 +197,7 @@ def started(folder: Path) -> tuple[Log, Callable[[int], object]]:
     return log, act
 
 
-def read(log_folder: Path, seconds: float) -> None:
+def read(log_folder: Path, seconds: float) -> list[Figure]:
     """Waits of 16 readers, then how fast the log they wrote is verified."""
     folder = log_folder / "readers"
     folder.mkdir()
@@ -205,38 +206,33 @@ def read(log_folder: Path, seconds: float) -> None:
     fresh(bare_folder).close()
     loop = BareLoop(bare_folder / "log.db")
     padding = b"x" * 400
-    _, waits = drive(lambda mine: loop.record(os.urandom(16) + padding), READERS, seconds / 2)
+    _, bare = drive(lambda mine: loop.record(os.urandom(16) + padding), READERS, seconds / 2)
     loop.close()
-    tell("bare group commit", waits)
     log, act = started(folder)
     _, waits = drive(act, READERS, seconds)
     log.close()
-    tell("Log.record", waits)
-    say("                                (target p50 3 ms)")
+    figures = [
+        Figure(
+            what=f"wait for an event, {READERS} readers, p{share}",
+            value=percentile(waits, share),
+            unit="ms",
+            baseline=percentile(bare, share),
+            baseline_is="ms: bare group commit",
+            most=3 if share == 50 else None,
+        )
+        for share in (50, 95)
+    ]
     with log.database.read() as session:
         rows = session.connection().exec_driver_sql("SELECT entry FROM audit_leaves ORDER BY seq")
         entries = [entry for (entry,) in rows]
     runs: dict[str, Callable[[], Verdict]] = {
-        "verify, from bytes": lambda: verify(entries),
-        "check, the stored log": lambda: check(log.database),
+        "entries verified from bytes": lambda: verify(entries),
+        "entries checked in the stored log": lambda: check(log.database),
     }
-    for what, run in runs.items():
+    for what, act_once in runs.items():
         begun = time.perf_counter()
-        verdict = run()
-        taken = time.perf_counter() - begun
-        say(f"{what:<31} {verdict.size / taken:8.0f} entries/s, {verdict.fault or 'no fault'}")
+        verdict = act_once()
+        assert verdict.fault is None, verdict.fault
+        figures.append(Figure(what=what, value=verdict.size / (time.perf_counter() - begun), unit="a second"))
     log.database.close()
-
-
-def tell(what: str, waits: list[float]) -> None:
-    """How long acts took, in milliseconds."""
-    cuts = statistics.quantiles(waits, n=100)
-    say(f"{what + f', {READERS} readers':<31} p50 {cuts[49]:.2f} ms, p95 {cuts[94]:.2f} ms, p99 {cuts[98]:.2f} ms")
-
-
-def say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()
+    return figures

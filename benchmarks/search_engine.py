@@ -1,27 +1,26 @@
 """Search engine: indexing, query times with facets, and what access costs, against bare tantivy.
 
-    python benchmarks/search_engine.py [RECORDS]
-
 Records hold some 7 kB of words drawn by Zipf's law. The words are made up from syllables, or
 taken from the text files of the corpus where ``MUNIMENT_CORPUS`` names one. The baseline is the
-same machine's tantivy with one field, one shard, no access, facets or merging. Prints Markdown.
+same machine's tantivy with one field, one shard, no access, facets or merging.
 """
 
 import os
 import random
 import re
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
 import tantivy
 
+from benchmarks.figures import Figure, percentile
 from core.identifiers import new_id, new_record_number
 from search.embedded import EmbeddedIndex
 from search.port import FACETS, IndexDocument, SearchRequest
@@ -126,10 +125,16 @@ def times(task: Callable[[], object]) -> list[float]:
     return found
 
 
-def show(name: str, taken: list[float]) -> tuple[float, float]:
-    p50, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[18]
-    sys.stdout.write(f"| {name} | {p50:.1f} | {p95:.1f} |\n")
-    return p50, p95
+def p95(name: str, taken: list[float], *, beside: Figure | None = None, most_ratio: float | None = None) -> Figure:
+    """The figure of some queries, beside that of others."""
+    return Figure(
+        what=f"{name}, p95 (p50 {percentile(taken, 50):.1f} ms)",
+        value=percentile(taken, 95),
+        unit="ms",
+        baseline=beside.value if beside else None,
+        baseline_is="ms: all, with facets" if beside else "",
+        most_ratio=most_ratio,
+    )
 
 
 def bare_index(folder: Path, bodies: list[str]) -> tuple[tantivy.Index, float]:
@@ -148,75 +153,78 @@ def bare_index(folder: Path, bodies: list[str]) -> tuple[tantivy.Index, float]:
     return index, rate
 
 
-def main(count: int) -> None:
-    words = Words()
+def run(*, quick: bool) -> list[Figure]:
+    """Records indexed a second, and how long queries take within different access."""
+    words, count = Words(), 2_000 if quick else 10_000
     with tempfile.TemporaryDirectory() as place:
-        bare_bodies: list[str] = []
-        spent = worked = 0.0
-        with EmbeddedIndex(Path(place) / "index") as index:
-            batch: list[IndexDocument] = []
-            for document in documents(words, count):
-                batch.append(document)
-                if len(bare_bodies) < 20_000:
-                    bare_bodies.append(document.body)
-                if len(batch) == BATCH:
-                    started, working = time.perf_counter(), time.process_time()
-                    index.put(batch)
-                    index.commit()
-                    spent += time.perf_counter() - started
-                    worked += time.process_time() - working
-                    batch.clear()
-        size = sum(path.stat().st_size for path in Path(place).rglob("*") if path.is_file())
-        bare, bare_rate = bare_index(Path(place) / "bare", bare_bodies)
-        average = statistics.mean(len(body) for body in bare_bodies) / 1_000
-        rate = count / spent
-        sys.stdout.write(
-            f"{count} records of {average:.1f} kB, index {size / 1e6:.0f} MB\n\n"
-            f"Indexing, a commit every {BATCH}: {rate:.0f} records/s, "
-            f"{worked / count * 1_000:.2f} ms of processor each; "
-            f"bare tantivy, one field, one commit: {bare_rate:.0f}; ratio {rate / bare_rate:.2f}\n\n"
-            "| queries | p50 ms | p95 ms |\n|---|---|---|\n"
+        rate, bodies = _index(Path(place) / "index", words, count)
+        bare, bare_rate = bare_index(Path(place) / "bare", bodies)
+        indexing = Figure(
+            what=f"records indexed, {count:,} of {statistics.mean(map(len, bodies)) / 1_000:.1f} kB, a commit every {BATCH}",
+            value=rate,
+            unit="a second",
+            baseline=bare_rate,
+            baseline_is="a second: bare tantivy, one field, one commit",
         )
-        mix = [parse(text).tree for text in queries(words)]
         with EmbeddedReader(Path(place) / "index") as reader:
-            measured = {}
-            for name, access, facets in (
-                ("all, without facets", None, ()),
-                ("all, with facets", None, FACETS),
-                ("1 % access, with facets", list(range(ACCESS_SETS // 100)), FACETS),
-                ("all by 1,000 access sets, with facets", list(range(ACCESS_SETS)), FACETS),
-            ):
-                reader.search(SearchRequest(access_sets=access, facets=facets))
-                taken = [
-                    each
-                    for node in mix
-                    for each in times(
-                        lambda node=node, access=access, facets=facets: reader.search(  # type: ignore[misc]
-                            SearchRequest(node, access_sets=access, facets=facets)
-                        )
-                    )
-                ]
-                measured[name] = show(name, taken)
-            show("newest first, page of 25", times(lambda: reader.search(SearchRequest(access_sets=None))))
-            prefixes = [word[:3] for word in words.list[100:110]]
-            show("suggest", [each for prefix in prefixes for each in times(lambda p=prefix: reader.suggest(p, None))])  # type: ignore[misc]
-        show(
-            "25 snippets of 7 kB",
-            times(lambda: [best_snippet(body, mix[9], "de") for body in bare_bodies[:25]]),
+            figures = [indexing, *_queries(reader, words)]
+        tree = parse(queries(words)[9]).tree
+        figures.append(
+            p95("25 snippets of 7 kB", times(lambda: [best_snippet(body, tree, "de") for body in bodies[:25]]))
         )
-        searcher = bare.searcher()
-        terms = [Words.__name__.lower(), *words.list[20:24], *words.list[800:804]]
-        bare_taken = [
+        return [*figures, p95(f"bare tantivy: one term, {count:,} records", _bare_times(bare, words))]
+
+
+def _index(folder: Path, words: Words, count: int) -> tuple[float, list[str]]:
+    spent, bodies, batch = 0.0, list[str](), list[IndexDocument]()
+    with EmbeddedIndex(folder) as index:
+        for document in documents(words, count):
+            batch.append(document)
+            bodies.append(document.body)
+            if len(batch) == BATCH:
+                started = time.perf_counter()
+                index.put(batch)
+                index.commit()
+                spent += time.perf_counter() - started
+                batch.clear()
+    return count / spent, bodies
+
+
+def _queries(reader: EmbeddedReader, words: Words) -> list[Figure]:
+    mix = [parse(text).tree for text in queries(words)]
+
+    def asked(access: list[int] | None, facets: Sequence[str]) -> list[float]:
+        reader.search(SearchRequest(access_sets=access, facets=facets))
+        return [
             each
-            for term in terms
+            for node in mix
             for each in times(
-                lambda term=term: searcher.search(tantivy.Query.term_query(bare.schema, "body", term.lower()), 25)  # type: ignore[misc]
+                partial(reader.search, SearchRequest(node, access_sets=access, facets=facets)),
             )
         ]
-        show(f"bare tantivy: one term, {len(bare_bodies)} records", bare_taken)
-        restricted, seeing = measured["1 % access, with facets"], measured["all, with facets"]
-        sys.stdout.write(f"\n1 % access against all, p95: {restricted[1] / seeing[1]:.2f} (may be 1.3)\n")
+
+    everything = p95("all, with facets", asked(None, FACETS))
+    prefixes = [word[:3] for word in words.list[100:110]]
+    return [
+        p95("all, without facets", asked(None, ())),
+        everything,
+        p95(
+            "1 % access, with facets",
+            asked(list(range(ACCESS_SETS // 100)), FACETS),
+            beside=everything,
+            most_ratio=1.3,
+        ),
+        p95("all by 1,000 access sets, with facets", asked(list(range(ACCESS_SETS)), FACETS), beside=everything),
+        p95("newest first, page of 25", times(lambda: reader.search(SearchRequest(access_sets=None)))),
+        p95("suggest", [each for prefix in prefixes for each in times(partial(reader.suggest, prefix, None))]),
+    ]
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+def _bare_times(bare: tantivy.Index, words: Words) -> list[float]:
+    searcher = bare.searcher()
+    terms = [*words.list[20:24], *words.list[800:804]]
+    return [
+        each
+        for term in terms
+        for each in times(partial(searcher.search, tantivy.Query.term_query(bare.schema, "body", term.lower()), 25))
+    ]

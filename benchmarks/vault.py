@@ -1,12 +1,10 @@
 """Sealing, storing and reading, each beside its bare baseline from the same run.
 
-``python -m benchmarks.vault [--megabytes 1024] [--folder DIR]``. The ratio is the figure; MB are 10^6 bytes.
+The ratio is the figure; MB are 10^6 bytes.
 """
 
-import argparse
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from benchmarks.figures import Figure
 from vault import envelope, reader, sealed, writer
 from vault.data_key import DataKey
 from vault.directory import DirectoryStore
@@ -35,10 +34,9 @@ def rate(work: Callable[[], object], size_bytes: int, *, rounds: int = 3) -> flo
     return best
 
 
-def report(name: str, ours: float, baseline_name: str, baseline: float, target: float | None = None) -> None:
-    wanted = "" if target is None else f"  (target {target}, {'met' if ours / baseline >= target else 'MISSED'})"
-    sys.stdout.write(
-        f"{name}: {ours:.0f} MB/s; {baseline_name}: {baseline:.0f} MB/s; ratio {ours / baseline:.2f}{wanted}\n"
+def report(name: str, ours: float, baseline_name: str, baseline: float, target: float | None = None) -> Figure:
+    return Figure(
+        what=name, value=ours, unit="MB/s", baseline=baseline, baseline_is=f"MB/s: {baseline_name}", least_ratio=target
     )
 
 
@@ -71,20 +69,16 @@ def seal_and_hash(count: int) -> None:
         cipher.update(piece)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=512)
-    parser.add_argument("--folder", type=Path, default=None, help="where to write; a temporary folder by default")
-    arguments = parser.parse_args()
-    count = arguments.megabytes * 1_000_000 // len(PIECE)
+def run(*, quick: bool) -> list[Figure]:
+    """MB a second of sealing, storing and reading, and microseconds a small value takes."""
+    count = (64 if quick else 512) * 1_000_000 // len(PIECE)
     size = count * len(PIECE)
-
     bare = rate(lambda: bare_aes(count), size)
     sealing = rate(lambda: [None for _ in envelope.seal(KEY.secret, CONTEXT, (PIECE for _ in range(count)))], size)
-    report("sealing", sealing, "bare AES-256-GCM over 16 KiB chunks", bare, 0.8)
+    figures = [report("sealing", sealing, "bare AES-256-GCM over 16 KiB chunks", bare, 0.8)]
 
     memory = rate(lambda: seal_and_hash(count), size)
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         store = DirectoryStore(Path(folder) / "objects")
 
         def store_one() -> None:
@@ -93,11 +87,8 @@ def main() -> None:
 
         writing = rate(lambda: bare_write(Path(folder), count), size)
         storing = rate(store_one, size)
-        sys.stdout.write(
-            f"in memory, sealing and hashing: {memory:.0f} MB/s; writing and syncing: {writing:.0f} MB/s\n"
-        )
         slower, name = min((memory, "sealing and hashing in memory"), (writing, "writing and syncing"))
-        report("sealing into the store", storing, name, slower, 0.6)
+        figures.append(report("sealing into the store", storing, name, slower, 0.6))
 
         made = writer.seal_into(store, new_original_key(), KEY, CONTEXT, (PIECE for _ in range(count)))
         path = Path(folder) / "objects" / made.key
@@ -108,10 +99,13 @@ def main() -> None:
                     pass
 
         reading = rate(lambda: [None for _ in reader.read(store, made.ref, KEY, CONTEXT)], size)
-        report("reading and opening", reading, "bare reading", rate(bare_read, size))
+        figures.append(report("reading and opening", reading, "bare reading", rate(bare_read, size)))
         ranged = rate(lambda: [None for _ in reader.read_range(store, made.ref, KEY, CONTEXT, 0, size)], size)
-        report("reading as a range", ranged, "reading and opening", reading)
+        figures.append(report("reading as a range", ranged, "reading and opening", reading))
+    return figures + _small_values()
 
+
+def _small_values() -> list[Figure]:
     texts, subject = 2000, UUID(int=4)
     start = time.perf_counter()
     values = [sealed.seal_text(KEY, subject, subject, "title", "Lease agreement, second floor") for _ in range(texts)]
@@ -119,9 +113,7 @@ def main() -> None:
     for value in values:
         sealed.open_text(KEY, subject, subject, "title", value)
     end = time.perf_counter()
-    seal_us, open_us = (middle - start) / texts * 1e6, (end - middle) / texts * 1e6
-    sys.stdout.write(f"small values: sealed in {seal_us:.1f} us, opened in {open_us:.1f} us\n")
-
-
-if __name__ == "__main__":
-    main()
+    return [
+        Figure(what="a small value, sealed", value=(middle - start) / texts * 1e6, unit="us"),
+        Figure(what="a small value, opened", value=(end - middle) / texts * 1e6, unit="us"),
+    ]

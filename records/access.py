@@ -112,7 +112,11 @@ def access_set_for(session: WriteSession, terms: Terms) -> int:
 
 
 def readers_of(session: ReadSession, by: Principal, permission: str = "record.read") -> dict[UUID, Reader]:
-    """For each entity in which ``by`` has the permission: what their reading depends on."""
+    """For each entity in which ``by`` has the permission: what their reading depends on.
+
+    Whoever reads for a whole entity reads classes of normal sensitivity by it. Sensitive ones
+    (personnel, whistleblower reports, due diligence) take a department of that kind by name.
+    """
     everywhere = by.entities_for(permission)
     by_name = by.departments_for(permission)
     rows = session.execute(
@@ -124,8 +128,11 @@ def readers_of(session: ReadSession, by: Principal, permission: str = "record.re
     for entity in everywhere | {row.entity for row in rows}:
         held = frozenset(row.id for row in rows if row.entity == entity and row.id in by_name)
         whole = entity in everywhere
-        kinds = frozenset(row.kind for row in rows if row.entity == entity and (whole or row.id in held))
+        kinds = frozenset(row.kind for row in rows if row.entity == entity and row.id in held)
         classes = classes_read(kinds, named=by.is_named_clerk(entity))
+        if whole:
+            every_kind = frozenset(row.kind for row in rows if row.entity == entity)
+            classes |= {code for code in classes_read(every_kind, named=False) if _is_normal(code)}
         readers[entity] = Reader(by.id, held, whole, classes)
     return readers
 

@@ -299,7 +299,7 @@ class Content:
             key = self.keys.get(session, row.current_version)
         try:
             bound = context(row.id, row.current_version, derived.PAGES)
-            return detail, pages.join_text(pages.decode(b"".join(read(self.store, _ref(made), key, bound))))
+            return detail, pages.text_of(b"".join(read(self.store, _ref(made), key, bound)))
         except IntegrityFailure as error:
             log.error("the read text of a record is damaged", extra={"id": str(row.id), "code": error.code})
             return detail, ""

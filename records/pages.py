@@ -1,10 +1,11 @@
 """The read pages of a version as one derived object, of which a single page can be read.
 
 Layout, before sealing: four bytes with the length of the index (big-endian), the index (JSON:
-``{"pages":[{"offset","length","number","source","width","height","language"}]}``, offsets
-from the end of the index), then one zlib block a page: JSON ``{"text", "words":
-[[text, left, top, right, bottom], …]}`` with boxes in ten-thousandths of the page. Derived
-data can be made anew from the original, so this layout may change.
+``{"pages":[{"offset","length","boxes","number","source","width","height","language"}]}``, offsets
+from the end of the index), then two zlib blocks a page: the text in UTF-8 (``length`` bytes), and
+the words as JSON ``[[text, left, top, right, bottom], …]`` (``boxes`` bytes) with boxes in
+ten-thousandths of the page. Apart, because a search reads the text of twenty-five records and no
+box. Derived data can be made anew from the original, so this layout may change.
 """
 
 import json
@@ -18,6 +19,7 @@ from core.errors import IntegrityFailure
 
 _LENGTH = struct.Struct(">I")
 _MALFORMED = (struct.error, zlib.error, ValueError, TypeError, LookupError, RecursionError)
+_COUNTS = ("offset", "length", "boxes", "number")
 Box = tuple[str, int, int, int, int]
 
 
@@ -39,15 +41,16 @@ class ReadPage:
 
 def encode(pages: Sequence[ReadPage]) -> Iterator[bytes]:
     """The bytes of the derived object."""
-    blocks = [
-        zlib.compress(json.dumps({"text": p.text, "words": p.words}, ensure_ascii=False).encode(), 6) for p in pages
-    ]
-    index, offset = [], 0
-    for page, block in zip(pages, blocks, strict=True):
+    blocks, index, offset = [], [], 0
+    for page in pages:
+        text = zlib.compress(page.text.encode(), 6)
+        boxes = zlib.compress(json.dumps(page.words, ensure_ascii=False).encode(), 6)
+        blocks += [text, boxes]
         index.append(
             {
                 "offset": offset,
-                "length": len(block),
+                "length": len(text),
+                "boxes": len(boxes),
                 "number": page.number,
                 "source": page.source,
                 "width": page.width,
@@ -55,7 +58,7 @@ def encode(pages: Sequence[ReadPage]) -> Iterator[bytes]:
                 "language": page.language,
             }
         )
-        offset += len(block)
+        offset += len(text) + len(boxes)
     head = json.dumps({"pages": index}).encode()
     yield _LENGTH.pack(len(head)) + head
     yield from blocks
@@ -64,7 +67,13 @@ def encode(pages: Sequence[ReadPage]) -> Iterator[bytes]:
 def decode(data: bytes) -> list[ReadPage]:
     """All pages of a derived object read whole."""
     start, index = _head(lambda a, b: data[a:b])
-    return [_page(row, data[start + row["offset"] : start + row["offset"] + row["length"]]) for row in index]
+    return [_page(row, data[start + row["offset"] : start + _end(row)]) for row in index]
+
+
+def text_of(data: bytes) -> str:
+    """The text of all pages of a derived object read whole, a form feed between them."""
+    start, index = _head(lambda a, b: data[a:b])
+    return "\f".join(_text(_cut(data, start, row)) for row in index)
 
 
 def beginning(data: bytes, most: int = 400_000) -> str:
@@ -72,7 +81,7 @@ def beginning(data: bytes, most: int = 400_000) -> str:
     start, index = _head(lambda a, b: data[a:b])
     texts, length = [], 0
     for row in index:
-        text = _page(row, data[start + row["offset"] : start + row["offset"] + row["length"]]).text
+        text = _text(_cut(data, start, row))
         texts.append(text)
         length += len(text)
         if length >= most:
@@ -85,7 +94,7 @@ def decode_page(fetch: Callable[[int, int], bytes], number: int) -> ReadPage | N
     start, index = _head(fetch)
     for row in index:
         if row["number"] == number:
-            return _page(row, fetch(start + row["offset"], start + row["offset"] + row["length"]))
+            return _page(row, fetch(start + row["offset"], start + _end(row)))
     return None
 
 
@@ -99,20 +108,36 @@ def _head(fetch: Callable[[int, int], bytes]) -> tuple[int, list[dict[str, Any]]
         (length,) = _LENGTH.unpack(fetch(0, 4))
         index = json.loads(fetch(4, 4 + length))["pages"]
         for row in index:
-            if not all(isinstance(row[name], int) and row[name] >= 0 for name in ("offset", "length", "number")):
+            if not all(isinstance(row[name], int) and row[name] >= 0 for name in _COUNTS):
                 raise ValueError
         return 4 + length, index
     except _MALFORMED as error:
         raise IntegrityFailure("the read text of the record is damaged; read it anew") from error
 
 
-def _page(row: dict[str, Any], block: bytes) -> ReadPage:
+def _cut(data: bytes, start: int, row: dict[str, Any]) -> bytes:
+    """The block of a page's text."""
+    return data[start + row["offset"] : start + row["offset"] + row["length"]]
+
+
+def _end(row: dict[str, Any]) -> int:
+    return int(row["offset"] + row["length"] + row["boxes"])
+
+
+def _text(block: bytes) -> str:
     try:
-        body = json.loads(zlib.decompress(block))
+        return zlib.decompress(block).decode()
+    except _MALFORMED as error:
+        raise IntegrityFailure("the read text of the record is damaged; read it anew") from error
+
+
+def _page(row: dict[str, Any], blocks: bytes) -> ReadPage:
+    try:
+        words = json.loads(zlib.decompress(blocks[row["length"] :]))
         return ReadPage(
             number=row["number"],
-            text=body["text"],
-            words=tuple((w[0], w[1], w[2], w[3], w[4]) for w in body["words"]),
+            text=_text(blocks[: row["length"]]),
+            words=tuple((w[0], w[1], w[2], w[3], w[4]) for w in words),
             width=row["width"],
             height=row["height"],
             source=row["source"],

@@ -236,3 +236,13 @@ def test_the_rights_of_the_moment_count_also_for_a_principal_built_before(archiv
         case_file.disallow(session, file, archive.people["lawyer"], by=archive.principal("clerk"), at=archive.now)
     with archive.runtime.main.read() as session:
         assert not record.find_visible(session, [row.id], lawyer, archive.now)
+
+
+def test_reading_for_a_whole_entity_stops_at_sensitive_classes(fresh: Archive):
+    with fresh.runtime.main.read() as session:
+        (manager,) = access.readers_of(session, fresh.principal("manager")).values()
+        (hr,) = access.readers_of(session, fresh.principal("hr_clerk")).values()
+    sensitive = {each.code for each in file_plan.load() if each.sensitive}
+    assert manager.classes
+    assert not manager.classes & sensitive
+    assert hr.classes & sensitive

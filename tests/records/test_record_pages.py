@@ -30,7 +30,7 @@ SEVERAL = st.lists(PAGES, max_size=4, unique_by=lambda page: page.number)
 def test_pages_are_read_back_as_they_were(read):
     data = b"".join(pages.encode(read))
     assert pages.decode(data) == read
-    assert pages.beginning(data) == pages.join_text(read)
+    assert pages.beginning(data) == pages.text_of(data) == pages.join_text(read)
 
 
 @given(SEVERAL.filter(bool), st.data())
@@ -58,12 +58,12 @@ def _framed(head: object, blocks: bytes = b"") -> bytes:
     return struct.pack(">I", len(data)) + data + blocks
 
 
-_ROW = {"offset": 0, "length": 9, "number": 1, "source": "ocr", "width": 1, "height": 1, "language": None}
+_ROW = {"offset": 0, "length": 9, "boxes": 0, "number": 1, "source": "ocr", "width": 1, "height": 1, "language": None}
 
 
-def _with_body(body: object) -> bytes:
-    block = zlib.compress(json.dumps(body).encode())
-    return _framed({"pages": [_ROW | {"length": len(block)}]}, block)
+def _with(text: bytes, words: object) -> bytes:
+    first, second = zlib.compress(text), zlib.compress(json.dumps(words).encode())
+    return _framed({"pages": [_ROW | {"length": len(first), "boxes": len(second)}]}, first + second)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,29 @@ def _with_body(body: object) -> bytes:
         pytest.param(_framed({"pages": [_ROW | {"offset": -4}]}), id="an offset below zero"),
         pytest.param(_framed({"pages": [_ROW]}, b"garbage!!"), id="a block that was never compressed"),
         pytest.param(_framed({"pages": [_ROW]}), id="a block that is missing"),
-        pytest.param(_with_body([]), id="a body that is a list"),
-        pytest.param(_with_body({"text": "x"}), id="a body without words"),
-        pytest.param(_with_body({"text": "x", "words": [[1]]}), id="a word without a box"),
+        pytest.param(_with(b"\xff\xfe", []), id="a text in no encoding of ours"),
+        pytest.param(_framed({"pages": [{"offset": 0, "length": 9, "number": 1}]}), id="a row without boxes"),
         pytest.param(_framed(b"[" * 100_000), id="nesting that ends the stack"),
     ],
 )
 def test_damaged_bytes_are_an_integrity_failure(data):
     for read in (pages.decode, pages.beginning, lambda d: pages.decode_page(lambda a, b: d[a:b], 1)):
+        with pytest.raises(IntegrityFailure):
+            read(data)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param({"a": 1}, id="words that are an object"),
+        pytest.param(7, id="words that are a number"),
+        pytest.param([[1]], id="a word without a box"),
+    ],
+)
+def test_damaged_boxes_are_an_integrity_failure_for_whoever_reads_them(words):
+    data = _with(b"The text", words)
+    assert pages.beginning(data) == "The text"
+    for read in (pages.decode, lambda d: pages.decode_page(lambda a, b: d[a:b], 1)):
         with pytest.raises(IntegrityFailure):
             read(data)
 

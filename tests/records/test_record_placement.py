@@ -14,9 +14,11 @@ from core.errors import Invalid, NotFound
 from core.jobs import Job
 from ingest.receive import Metadata
 from records import access, case_file, derived, field, listing, party, placement, record
+from records.case_file import NewCaseFile
 from records.field import FieldValue
 from records.placement import Decision, Placement
 from records.record import Record, RecordVersion
+from tests.support import documents_raw as raw
 from tests.support.archive import Archive, reading
 from vault.keyring import Shredded
 from vault.store import Stored
@@ -373,3 +375,19 @@ def test_the_reasons_of_a_class_are_sealed(archive: Archive):
     assert archive.runtime.content.detail(row.id, by=archive.principal("clerk")).reasons == (("Zwetschge", 1.5),)
     assert reading().reasons == ()
     assert PIPELINE.kind == "system"
+
+
+def test_what_was_found_in_a_record_goes_with_it_until_a_person_confirms_it(fresh: Archive):
+    mail = fresh.receive(raw.mail("Anbei zwei Anlagen", attachments=2), "mail.eml")
+    fresh.settle()
+    clerk = fresh.principal("clerk")
+    with fresh.runtime.main.write() as session:
+        new = NewCaseFile(entity=mail.entity, kind="matter", number="M-1", name="Streit", opened_on=date(2026, 1, 1))
+        file = case_file.open_case_file(session, new, by=clerk, at=fresh.now, keys=fresh.runtime.keys).id
+        first, second = record.children_of(session, mail.id, clerk, fresh.now)
+    _decide(fresh, first, record_class="letter")
+    _decide(fresh, mail, record_class="mail", case_file=file)
+    assert fresh.get(first.id).case_file is None, "a person said where it stands"
+    assert fresh.get(second.id).case_file == file
+    assert [each.case_file for each in _placements(fresh, second)][-1] == file
+    assert _waiting_actions(fresh).count("record.placed") == 3
