@@ -160,7 +160,7 @@ def run(*, quick: bool) -> list[Figure]:
         rate, bodies = _index(Path(place) / "index", words, count)
         bare, bare_rate = bare_index(Path(place) / "bare", bodies)
         indexing = Figure(
-            what=f"records indexed, {count:,} of {statistics.mean(map(len, bodies)) / 1_000:.1f} kB, a commit every {BATCH}",
+            what=f"{count:,} records of {statistics.mean(map(len, bodies)) / 1_000:.1f} kB indexed, {BATCH} a commit",
             value=rate,
             unit="a second",
             baseline=bare_rate,

@@ -33,7 +33,8 @@ def test_a_data_folder_of_an_earlier_release_is_taken_over_whole(kept: Path, tmp
 
     for each in known["records"]:
         found = muniment("--json", "--as", "anna", "search", each["word"])
-        assert [row["id"] for row in found.rows] == [each["id"]], found.err
+        # What a mail brought with it may hold the word too.
+        assert each["id"] in [row["id"] for row in found.rows], found.err
         target = tmp_path / each["id"]
         assert muniment("--as", "anna", "record", "download", each["number"], "--to", str(target)).code == 0
         assert hashlib.sha256(target.read_bytes()).hexdigest() == each["sha256"]
