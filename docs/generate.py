@@ -4,13 +4,13 @@
 ``docs/file-plan.md``. A test holds the stored pages against what this module makes now.
 """
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
 
 import accounts
 import api
-
 import app as app_package
 import audit
 import core
@@ -49,15 +49,22 @@ def pages() -> dict[str, str]:
     }
 
 
+def changed() -> dict[str, str]:
+    """The pages that are not as stored, by file name."""
+    stored = {name: FOLDER / name for name in pages()}
+    return {
+        name: text
+        for name, text in pages().items()
+        if not stored[name].exists() or stored[name].read_text("utf-8") != text
+    }
+
+
 def write() -> list[str]:
-    """Write all pages; tells which files changed."""
-    changed = []
-    for name, text in pages().items():
-        path = FOLDER / name
-        if not path.exists() or path.read_text("utf-8") != text:
-            path.write_text(text, "utf-8")
-            changed.append(name)
-    return changed
+    """Write the pages that are not as stored; tells which."""
+    found = changed()
+    for name, text in found.items():
+        (FOLDER / name).write_text(text, "utf-8")
+    return sorted(found)
 
 
 def load_everything() -> None:
@@ -155,5 +162,7 @@ def _file_plan() -> str:
 
 
 if __name__ == "__main__":
-    for name in write():
-        print(f"docs/{name}")  # noqa: T201
+    checking = sys.argv[1:] == ["--check"]
+    different = sorted(changed()) if checking else write()
+    sys.stdout.writelines(f"docs/{name}\n" for name in different)
+    sys.exit(bool(different) and checking)

@@ -26,10 +26,11 @@ from ingest.extraction import Extraction, Part, Trouble
 from ingest.extractor import Extractor
 from ingest.receive import Receiver
 from ingest.understand import XML_TYPES, Understood, understand
-from records import derived, names, pages, party, placement, record
+from records import capture, derived, names, pages, party, placement, record
+from records.capture import Intake, SealedFile
 from records.content import Content
 from records.field import replace_fields
-from records.record import Intake, Record, RecordVersion, SealedFile
+from records.record import Record, RecordVersion
 from vault.data_key import DataKey
 from vault.envelope import context
 from vault.store import Stored, derived_key, new_original_key
@@ -159,7 +160,7 @@ def _enter(
                 # Read before: the components of this version are the same bytes, sealed anew.
                 replaced.append((sealed.object_key, sealed.stored.version))
             elif (sealed.part.role, sealed.stored.sha256) not in known:
-                record.add_component(
+                capture.add_component(
                     session,
                     row,
                     version,
@@ -252,7 +253,7 @@ def _capture_parts(
                     parent=parent.id,
                     uploader=parent.captured_by,
                 )
-                child = record.capture(session, file, intake, by=READER, at=now, keys=content.keys)
+                child = capture.capture(session, file, intake, by=READER, at=now, keys=content.keys)
                 placement.begin(session, child, at=now)
 
 

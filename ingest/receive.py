@@ -20,8 +20,9 @@ from core.clock import Clock
 from core.database import Database, MainTable, ReadSession, WriteSession
 from core.errors import Conflict, Invalid, NotFound
 from core.identifiers import new_id
-from records import case_file, file_plan, names, placement, record
-from records.record import Intake, Record, SealedFile
+from records import capture, case_file, file_plan, names, placement, record
+from records.capture import Intake, SealedFile
+from records.record import Record
 from vault.envelope import context
 from vault.keyring import Keyring, new_data_key
 from vault.store import ObjectStore, new_original_key
@@ -160,7 +161,7 @@ class Receiver:
                     raise KeyReused("send another key with another file")
                 return Received(record.get_visible(session, known.record, by, now), None, repeated=True)
             duplicate = record.find_duplicate(session, file.fingerprint, by, now)
-            row = record.capture(session, file, intake, by=by, at=now, keys=self.keys)
+            row = capture.capture(session, file, intake, by=by, at=now, keys=self.keys)
             placement.begin(session, row, at=now)
             if digest is not None:
                 session.add(
@@ -183,7 +184,7 @@ class Receiver:
         shown = names.clean_file_name(name)
         with self.main.write() as session:
             row = record.get_visible(session, record_id, by, now)
-            record.add_version(
+            capture.add_version(
                 session, row, file, name=shown, title=names.title_from_name(shown), by=by, at=now, keys=self.keys
             )
         return row

@@ -7,7 +7,7 @@ comes through here too, as a system actor with its job as the basis.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -21,9 +21,10 @@ from core.clock import Clock
 from core.database import Database, ReadSession
 from core.errors import IntegrityFailure, NotFound
 from records import derived, events, pages, party, record
-from records.field import FieldValue, fields_of
+from records.field import fields_of
 from records.placement import reasons_of
 from records.record import Component, Record, RecordVersion
+from records.shown import Detail, Opened, Shown
 from vault.data_key import DataKey
 from vault.envelope import context, plain_size
 from vault.keyring import Keyring
@@ -36,44 +37,6 @@ log = logging.getLogger("muniment.content")
 Purpose = Literal["view", "download", "print", "page_image", "thumbnail", "text", "work"]
 Field = Literal["title", "name", "parties"]
 ORIGINAL = "original"
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """Plaintext, let out: the receipt names its entry in the log."""
-
-    chunks: Iterator[bytes]
-    size_bytes: int
-    """Of the whole content, also where ``chunks`` are a range of it."""
-    media_type: str
-    name: str
-    digest: bytes
-    """SHA-256 of the sealed object; an entity tag, says nothing about the plaintext."""
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a list or page shows of a record, opened."""
-
-    record: Record
-    title: str
-    name: str
-    parties: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """What the record's own page shows, opened."""
-
-    record: Record
-    versions: tuple[tuple[RecordVersion, str, str], ...]
-    """Version, file name, title; the first first."""
-    components: tuple[tuple[Component, str], ...]
-    fields: tuple[FieldValue, ...]
-    reasons: tuple[tuple[str, float], ...]
-    parties: tuple[str, ...]
-    receipt: Receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,29 @@ def decide(session: WriteSession, record_id: UUID, decision: Decision, *, by: Pr
     if row.state == record.NEEDS_ATTENTION and decision.record_class is not None:
         # Somebody looked at what the machine could not read and said what it is.
         record.touch(row, record.FILED, at)
+    _move(session, row, before, by=by, at=at)
+    _take_along(session, row, by=by, at=at)
+    return row
+
+
+def _take_along(session: WriteSession, parent: Record, *, by: Principal, at: datetime) -> None:
+    """Move what was found in a record, and nobody has confirmed, to where the record stands now.
+
+    A mail that goes into a sealed section must not leave its attachments readable elsewhere.
+    """
+    for child in session.scalars(select(Record).where(Record.parent == parent.id, Record.confirmed.is_(False))):
+        place = (parent.department, parent.case_file, parent.section)
+        if (child.department, child.case_file, child.section) != place:
+            before = terms_of(child)
+            child.department, child.case_file, child.section = place
+            child.access_set = access.access_set_for(session, terms_of(child))
+            record.touch(child, child.state, at)
+            _move(session, child, before, by=by, at=at)
+        _take_along(session, child, by=by, at=at)
+
+
+def _move(session: WriteSession, row: Record, before: access.Terms, *, by: Principal, at: datetime) -> None:
+    """Write where a record stands now, who said so, and have the index follow."""
     _write(session, row, by_person=by.id, at=at)
     append(
         session,
@@ -192,40 +215,6 @@ def decide(session: WriteSession, record_id: UUID, decision: Decision, *, by: Pr
         at=at,
     )
     record.ask_to_index(session, row.id, at)
-    _take_along(session, row, by=by, at=at)
-    return row
-
-
-def _take_along(session: WriteSession, parent: Record, *, by: Principal, at: datetime) -> None:
-    """Move what was found in a record, and nobody has confirmed, to where the record stands now.
-
-    A mail that goes into a sealed section must not leave its attachments readable elsewhere.
-    """
-    for child in session.scalars(select(Record).where(Record.parent == parent.id, Record.confirmed.is_(False))):
-        place = (parent.department, parent.case_file, parent.section)
-        if (child.department, child.case_file, child.section) != place:
-            before = child.case_file
-            child.department, child.case_file, child.section = place
-            child.access_set = access.access_set_for(session, terms_of(child))
-            record.touch(child, child.state, at)
-            _write(session, child, by_person=by.id, at=at)
-            append(
-                session,
-                events.RecordPlaced(
-                    by=by.actor,
-                    entity=child.entity,
-                    record=child.id,
-                    class_before=child.record_class,
-                    class_after=child.record_class,
-                    file_before=before,
-                    file_after=child.case_file,
-                    department_after=child.department,
-                    section_after=child.section,
-                ),
-                at=at,
-            )
-            record.ask_to_index(session, child.id, at)
-        _take_along(session, child, by=by, at=at)
 
 
 def terms_of(row: Record) -> access.Terms:

@@ -11,8 +11,8 @@ from api.pages import words
 from api.pages.show import fragment, is_piecewise, page, page_router, to_id
 from app.runtime import Runtime
 from records import listing, record
-from records.content import Shown
 from records.record import RecordVersion
+from records.shown import Shown
 
 router = page_router()
 PAGE = 25

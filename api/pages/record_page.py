@@ -24,9 +24,9 @@ from core.errors import Invalid, NotFound
 from ingest import retry
 from records import case_file, placement, record
 from records.case_file import CaseFile
-from records.content import Detail, Shown
 from records.placement import Decision
 from records.record import Record
+from records.shown import Detail, Shown
 
 router = page_router()
 HISTORY = 100

@@ -16,7 +16,7 @@ from api.rest.parameters import BINARY, PREFIX, Ordinal
 from api.routing import Router
 from core.errors import NotFound
 from records import pages, record
-from records.content import Opened
+from records.shown import Opened
 
 router = Router(prefix=PREFIX, tags=["content"])
 

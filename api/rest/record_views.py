@@ -12,9 +12,9 @@ from api.rest.uploads import NamedRecord
 from core.identifiers import show_record_number
 from ingest.extraction import TROUBLES
 from records import file_plan
-from records.content import Detail, Shown
 from records.field import FieldValue
 from records.record import Component, Record, RecordVersion
+from records.shown import Detail, Shown
 
 
 class PlaceView(NamedRecord):

@@ -9,7 +9,7 @@ from api.deps import Reader, RequestId, Run
 from api.rest.parameters import PREFIX, Cursor, Limit, View
 from api.rest.record_views import RecordView
 from api.routing import Router
-from records.content import Shown
+from records.shown import Shown
 from search import find
 from search.find import FoundItem
 from search.port import FACETS, Sort

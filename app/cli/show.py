@@ -5,8 +5,8 @@ from typing import Any
 from audit.trail import TrailEntry
 from core.errors import Invalid
 from core.identifiers import show_record_number
-from records.content import Detail
 from records.record import Record
+from records.shown import Detail
 from search.find import FoundItem
 from search.port import SORTS, Sort
 

@@ -1,6 +1,5 @@
 """The starter classifier: what it says of made-up documents, of nothing, and how fast."""
 
-import time
 from datetime import date
 
 import pytest
@@ -134,18 +133,6 @@ def test_the_same_text_gets_the_same_answer_whatever_its_accents_and_case():
     text = TEXTS["minutes"]
     first, second = classify.classify(text), classify.classify(features.fold(text))
     assert (first.code, first.reasons) == (second.code, second.reasons)
-
-
-def test_twenty_kilobytes_take_a_few_milliseconds():
-    text = (" ".join(TEXTS.values()) + "\n") * 24
-    assert len(text) > 19_000
-    classify.classify(text)
-    times = []
-    for _ in range(9):
-        start = time.perf_counter()
-        classify.classify(text)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.02  # far above what it takes, so that a busy machine passes
 
 
 @given(st.text(max_size=2000), st.sampled_from(["", "image/png", "message/rfc822", "text/markdown"]))

@@ -15,7 +15,7 @@ from audit.entries import AuditHead
 from audit.log import Log, LogUnavailable
 from core.errors import IntegrityFailure, NotFound
 from core.sqlite import SqliteDatabase
-from records import derived, pages, record
+from records import capture, derived, pages, record
 from records.content import Content
 from records.pages import ReadPage
 from records.record import Record
@@ -66,7 +66,7 @@ def _fill(archive: Archive, row: Record) -> UUID:
         version = record.get_version(session, session.get_one(Record, row.id))
         for part, (object_key, stored) in made.items():
             derived.name(session, version, part, object_key, stored, at=archive.now)
-        record.add_component(
+        capture.add_component(
             session,
             session.get_one(Record, row.id),
             version,

@@ -41,7 +41,7 @@ from audit import trail
 from audit.entries import AuditHead
 from core import leases
 from core.identifiers import new_id
-from records import record
+from records import capture, record
 from vault.envelope import context
 from vault.store import new_original_key
 from vault.writer import seal_into
@@ -281,7 +281,7 @@ class Office:
         bound = context(record_id, version.id, f"component/{component.hex}")
         sealed = seal_into(run.store, object_key, key, bound, [b"<Invoice/>"])
         with run.main.write() as session:
-            record.add_component(
+            capture.add_component(
                 session,
                 session.get_one(record.Record, record_id),
                 session.get_one(record.RecordVersion, version.id),

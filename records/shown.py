@@ -1,0 +1,46 @@
+"""What leaves by the one door: plaintext of a record, opened, with the receipt of its entry in the log."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from audit.entries import Receipt
+from records.field import FieldValue
+from records.record import Component, Record, RecordVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Plaintext, let out: the receipt names its entry in the log."""
+
+    chunks: Iterator[bytes]
+    size_bytes: int
+    """Of the whole content, also where ``chunks`` are a range of it."""
+    media_type: str
+    name: str
+    digest: bytes
+    """SHA-256 of the sealed object; an entity tag, says nothing about the plaintext."""
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a list or page shows of a record, opened."""
+
+    record: Record
+    title: str
+    name: str
+    parties: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What the record's own page shows, opened."""
+
+    record: Record
+    versions: tuple[tuple[RecordVersion, str, str], ...]
+    """Version, file name, title; the first first."""
+    components: tuple[tuple[Component, str], ...]
+    fields: tuple[FieldValue, ...]
+    reasons: tuple[tuple[str, float], ...]
+    parties: tuple[str, ...]
+    receipt: Receipt
