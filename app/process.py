@@ -20,6 +20,7 @@ from core import jobs, leases
 from core.errors import MunimentError
 
 _PR_SET_PDEATHSIG = 1
+WORKER_NICENESS = 10
 
 
 Child = Callable[[Settings, threading.Event], int]
@@ -80,6 +81,8 @@ def _keeper(chosen: Settings, stopping: threading.Event) -> int:
 def _worker(chosen: Settings, stopping: threading.Event) -> int:
     from app.worker import run
 
+    # People wait for the web server; nobody waits for one document of many. Its extraction children inherit it.
+    os.nice(WORKER_NICENESS)
     return run(chosen, stopping)
 
 

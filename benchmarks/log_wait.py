@@ -34,7 +34,8 @@ def run(*, quick: bool) -> list[Figure]:
     with installed() as installation:
         known = _prepare(installation)
         for pause, said in ((0.0, "who never rest"), (PAUSE_SECONDS, f"each every {PAUSE_SECONDS} s")):
-            waits, imported = _read(installation, known, seconds, pause)
+            with Syncs(installation.server.data.parent) as syncs:
+                waits, imported = _read(installation, known, seconds, pause)
             told = f"{len(waits) / seconds:.0f} requests and {imported / seconds:.1f} uploads a second"
             figures += [
                 Figure(
@@ -47,7 +48,38 @@ def run(*, quick: bool) -> list[Figure]:
                 )
                 for share in (50, 95)
             ]
+            figures.append(
+                Figure(
+                    what="one bare write and sync of 4 KiB meanwhile, p50", value=percentile(syncs.taken, 50), unit="ms"
+                )
+            )
     return figures
+
+
+class Syncs:
+    """Writes and syncs a little, twenty times a second, while a block runs: what the disk itself makes one wait."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path, self._ended = folder / "syncs", threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.taken: list[float] = []
+        """Milliseconds."""
+
+    def __enter__(self) -> "Syncs":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with self._path.open("wb", buffering=0) as file:
+            while not self._ended.wait(0.05):
+                begun = time.perf_counter()
+                file.write(bytes(4096))
+                os.fsync(file.fileno())
+                self.taken.append((time.perf_counter() - begun) * 1_000)
 
 
 def _bare(seconds: float) -> list[float]:

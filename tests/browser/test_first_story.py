@@ -60,13 +60,20 @@ def test_a_duplicate_is_named_in_its_row(page: Page, firm: Firm) -> None:
     expect(page.locator("#uploads > li").first).to_contain_text("Same content as record", timeout=20_000)
 
 
-def test_without_a_department_nothing_is_sent_and_the_page_says_what_is_missing(page: Page, firm: Firm) -> None:
+def test_without_a_department_files_wait_in_their_rows_and_go_once_it_is_chosen(page: Page, firm: Firm) -> None:
     sign_in(page, firm.url)
     page.goto(f"{firm.url}/upload")
-    before = page.locator("#uploads > li").count()
-    drop(page, {"ohne.txt": "x"})
-    expect(page.locator("#upload-sum")).to_have_text("Choose a department first: it stands above the list.")
-    assert page.locator("#uploads > li").count() == before
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "PUT" else None)
+    drop(page, {"ohne.txt": "noch ohne Abteilung"})
+    row = page.locator("#uploads > li").first
+    expect(row).to_contain_text("ohne.txt")
+    expect(page.locator("#upload-sum")).to_contain_text("Choose a department above: the files wait for it")
+    expect(page.locator("#department")).to_be_focused()
+    assert sent == []
+    page.select_option("#department", label="Accounting")
+    expect(page.locator("#upload-sum")).to_contain_text("1 of 1 uploaded", timeout=20_000)
+    assert len(sent) == 1
 
 
 def test_review_goes_by_keyboard_and_can_be_undone(page: Page, firm: Firm) -> None:
