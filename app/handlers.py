@@ -25,6 +25,9 @@ from ingest.retry import READ, settle_failed
 
 log = logging.getLogger("muniment.jobs")
 
+NICENESS = 10
+"""Of the extraction children: people wait for the web server, nobody for one document of many. The worker itself is
+not made to give way, because it takes locks that the web server waits for."""
 KEEP_DONE = timedelta(days=2)
 
 
@@ -43,7 +46,7 @@ class Readers:
         """The extractor that this thread drives."""
         extractor: Extractor | None = getattr(self._own, "extractor", None)
         if extractor is None:
-            extractor = Extractor(self._limits, tessdata_dirs=self._folders or None)
+            extractor = Extractor(self._limits, tessdata_dirs=self._folders or None, niceness=NICENESS)
             self._own.extractor = extractor
             with self._lock:
                 self._all.append(extractor)

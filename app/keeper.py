@@ -22,7 +22,7 @@ from core.errors import MunimentError
 from records.content import Content
 from search import indexer
 from search.embedded import EmbeddedIndex
-from search.port import IndexUnusable, SearchIndex
+from search.port import IndexNotWritten, IndexUnusable, SearchIndex
 
 log = logging.getLogger("muniment.keeper")
 
@@ -78,7 +78,8 @@ class Keeper:
                 continue
             if not self.step():
                 time.sleep(LOOK_SECONDS)
-        self.settle()
+        if self._has_lease():
+            self.settle()
         self.close()
 
     def step(self) -> bool:
@@ -167,6 +168,10 @@ class Keeper:
         for claim in claims:
             try:
                 self._put_one(index, content, claim)
+            except IndexNotWritten as error:
+                # What was put before in this batch is dropped with it.
+                log.error("the index was not written", extra={"code": error.code})
+                return {each.id: error.code for each in claims}
             except MunimentError as error:
                 failed[claim.id] = error.code
                 log.warning("not indexed", extra={"id": claim.arguments["record"], "code": error.code})

@@ -20,7 +20,10 @@ from core import jobs, leases
 from core.errors import MunimentError
 
 _PR_SET_PDEATHSIG = 1
-WORKER_NICENESS = 10
+_SWITCH_SECONDS = 0.0005
+"""How long a thread keeps the interpreter while others wait. SQLite lets go of it at every statement, so a thread
+that commits asks for it many times, and it holds a lock that other processes wait for: at Python's own 5 ms a
+busy neighbour makes each of those times 5 ms."""
 
 
 Child = Callable[[Settings, threading.Event], int]
@@ -42,6 +45,7 @@ def be(name: str, run: Child) -> int:
     pipe, replaced = os.environ.pop(PARENT_PIPE, None), os.environ.pop(REPLACES, None)
     chosen = settings.load()
     logs.set_up(chosen.log_level, name)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -81,8 +85,6 @@ def _keeper(chosen: Settings, stopping: threading.Event) -> int:
 def _worker(chosen: Settings, stopping: threading.Event) -> int:
     from app.worker import run
 
-    # People wait for the web server; nobody waits for one document of many. Its extraction children inherit it.
-    os.nice(WORKER_NICENESS)
     return run(chosen, stopping)
 
 

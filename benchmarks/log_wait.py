@@ -106,6 +106,8 @@ def _read(installation: Installation, known: list[str], seconds: float, pause: f
     end = time.monotonic() + seconds
 
     def read(mine: int) -> None:
+        # People do not click all at once.
+        time.sleep(pause * mine / READERS)
         with closing(Client(installation.server, installation.token)) as client:
             turn = mine
             while time.monotonic() < end:

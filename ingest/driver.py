@@ -47,9 +47,10 @@ class Driver:
     """Starts a child when one is needed, and replaces it when it has served, broke down or passed a limit."""
 
     def __init__(
-        self, limits: Limits, *, tessdata: Sequence[Path], idle_seconds: float, documents_per_child: int
+        self, limits: Limits, *, tessdata: Sequence[Path], idle_seconds: float, documents_per_child: int, niceness: int
     ) -> None:
         self._limits = limits
+        self._niceness = niceness
         self._tessdata = [str(folder) for folder in tessdata]
         self._idle_seconds = idle_seconds
         self._documents_per_child = documents_per_child
@@ -187,6 +188,10 @@ class Driver:
         }
         try:
             self._process = cage.spawn("ingest.child", [json.dumps(told)], folder=folder, pass_fds=[theirs.fileno()])
+            if self._niceness:
+                # Its threads come later and inherit it.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.setpriority(os.PRIO_PROCESS, self._process.pid, self._niceness)
         except OSError as error:
             self.folder = folder
             self.kill()

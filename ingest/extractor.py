@@ -41,12 +41,20 @@ class Extractor:
         tessdata_dirs: Sequence[Path] | None = None,
         idle_seconds: float = 60.0,
         documents_per_child: int = 500,
+        niceness: int = 0,
     ) -> None:
-        """``tessdata_dirs`` are folders of Tesseract models, by default those found on this machine."""
+        """``tessdata_dirs`` are folders of Tesseract models, by default those found on this machine.
+
+        ``niceness`` (0 to 19) makes the child give way to whatever else wants a processor.
+        """
         self.limits = limits or Limits()
         folders = ocr_models.default_folders() if tessdata_dirs is None else tuple(tessdata_dirs)
         self._child = Driver(
-            self.limits, tessdata=folders, idle_seconds=idle_seconds, documents_per_child=documents_per_child
+            self.limits,
+            tessdata=folders,
+            idle_seconds=idle_seconds,
+            documents_per_child=documents_per_child,
+            niceness=niceness,
         )
 
     @property

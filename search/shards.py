@@ -175,6 +175,9 @@ class ShardWriter:
     def _open(self) -> IndexWriter:
         if self._writer is None:
             self._writer = self.reading.index.writer(HEAP_BYTES, 1)
+            # A commit cut off by a kill leaves a list of deletions that no commit names. Operation numbers
+            # start again from the last commit, so ours would come to the same file name and fail on it.
+            self._writer.garbage_collect_files()
         self.changed = True
         return self._writer
 

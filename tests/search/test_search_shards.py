@@ -3,12 +3,14 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -217,6 +219,35 @@ def test_folders_a_kill_left_behind_are_swept(folder: Path) -> None:
     with EmbeddedIndex(folder) as index:
         assert not stray.exists()
         assert index.count() == 1
+
+
+def test_a_list_of_deletions_that_a_kill_left_behind_is_in_nobodys_way(folder: Path, tmp_path: Path) -> None:
+    documents = [a_document("before") for _ in range(3)]
+    changed = replace(documents[0], body="after", revision=documents[0].revision + 1)
+    with EmbeddedIndex(folder) as index:
+        fill(index, documents)
+    killed = tmp_path / "killed"
+    shutil.copytree(folder, killed)
+    fill_again(folder, changed)
+    for path in folder.rglob("*"):
+        # All that a commit writes, but for the last file, which makes it one.
+        if path.is_file() and path.name != "meta.json":
+            shutil.copy(path, killed / path.relative_to(folder))
+    assert list(killed.rglob("*.del"))
+
+    fill_again(killed, changed)
+
+    with EmbeddedReader(killed) as reader:
+        assert reader.count() == 3
+        assert found(reader, "after") == {changed.record_id}
+        assert changed.record_id not in found(reader, "before")
+
+
+def fill_again(folder: Path, document: IndexDocument) -> None:
+    """Replace one document, in a process' own opening of the index."""
+    with EmbeddedIndex(folder) as index:
+        index.put([document])
+        index.commit()
 
 
 def test_a_full_disk_is_told_and_the_index_goes_on_afterwards(folder: Path) -> None:
