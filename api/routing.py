@@ -18,16 +18,18 @@ from fastapi import APIRouter, Request
 from app.runtime import Runtime
 from core.database import ReadSession, WriteSession
 
-Pool = Literal["reads", "pages", "uploads"]
+Pool = Literal["reads", "pages", "images", "uploads"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pools:
     """How many threads work for each kind of request, so that none starves another."""
 
-    reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(24))
-    """REST: mostly waits for the log."""
-    pages: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(24))
+    reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(6))
+    """REST. Few: more threads that compute at once only make the one that commits to the log wait for its turn."""
+    pages: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(6))
+    images: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(12))
+    """Page images: they wait for the child that makes them, for seconds where it is behind."""
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(32))
     """Files over 256 KiB under way at once: mostly they wait for the network. The next ones wait, unread."""
 

@@ -13,7 +13,7 @@ from api.routing import Router
 from app.images import Images
 from records.pages import ReadPage
 
-router = Router(prefix=PREFIX, tags=["pages"], pool="pages")
+router = Router(prefix=PREFIX, tags=["pages"], pool="images")
 
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": BINARY}, "description": "The image."}}
 Width = Annotated[int, Query(ge=16, le=4000, description="Pixels; the image is at least as wide, up to 1,800.")]
