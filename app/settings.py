@@ -58,9 +58,6 @@ class Settings:
     largest_read_bytes: int = field(
         default=256 * 1024**2, metadata=_says("Largest file whose text is read, in bytes; a larger one is kept unread.")
     )
-    ocr_languages: str = field(
-        default="en,de", metadata=_says("Languages of OCR models to prefer, as ISO 639-1 codes with commas.")
-    )
     tessdata: str = field(default="", metadata=_says("More folders with OCR models, separated by colons."))
     time_zone: str = field(default="Europe/Berlin", metadata=_says("IANA time zone of the first legal entity."))
     demo: bool = field(

@@ -305,7 +305,7 @@ def get_managed(session: ReadSession, case_file: UUID, by: Principal, at: dateti
 
 
 def names_of(session: ReadSession, files: list[CaseFile], keys: Keyring) -> dict[UUID, str]:
-    """The names of files that the caller has checked to be visible; without those already shredded."""
+    """Names of files, without those already shredded. For ``records.content`` alone: it logs what it lets out."""
     found = keys.get_many(session, [file.id for file in files])
     return {f.id: open_text(found[f.id], f.id, None, "name", f.name_sealed) for f in files if f.id in found}
 

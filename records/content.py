@@ -20,7 +20,8 @@ from audit.log import Log
 from core.clock import Clock
 from core.database import Database, ReadSession
 from core.errors import IntegrityFailure, NotFound
-from records import derived, events, pages, party, record
+from records import case_file, derived, events, pages, party, record
+from records.case_file import CaseFile
 from records.field import fields_of
 from records.placement import reasons_of
 from records.record import Component, Record, RecordVersion
@@ -238,6 +239,27 @@ class Content:
                 text = self._beginning(row, version, texts[version.id], keys[version.id])
             shown.append((Shown(row, title, name, tuple(names.get(row.id, ()))), text))
         return shown, receipt
+
+    def name_files(self, files: Sequence[CaseFile], *, by: Principal, request: str | None = None) -> dict[UUID, str]:
+        """Names of those of the case files that ``by`` may see, without those whose key is gone.
+
+        One ``case_file.listed`` event names them all, and is durable before the first name leaves.
+        """
+        with self.main.read() as session:
+            seen = {file.id for file in case_file.visible_files(session, by, self.clock.now())}
+        visible = [file for file in files if file.id in seen]
+        if not visible:
+            return {}
+        entities = {file.entity for file in visible}
+        event = events.CaseFilesListed(
+            by=by.actor,
+            entity=entities.pop() if len(entities) == 1 else None,
+            request=request,
+            files=tuple(file.id for file in visible),
+        )
+        self.log.record([event], at=self.clock.now())
+        with self.main.read() as session:
+            return case_file.names_of(session, visible, self.keys)
 
     def detail(self, record_id: UUID, *, by: Principal, request: str | None = None) -> Detail:
         """All that the record's page shows besides its pages.

@@ -5,7 +5,7 @@ any order and twice. Text leaves through ``records.content`` like any other, wit
 keeper as the reader and its job as the basis.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -106,18 +106,6 @@ def ask_for(main: Database, record_ids: Iterable[UUID], *, at: datetime) -> int:
             for record_id in everything[start : start + _ASKED_AT_ONCE]:
                 record.ask_to_index(session, record_id, at)
     return len(everything)
-
-
-def reloader(content: Content, *, by: Principal) -> Callable[[Sequence[UUID]], Iterator[IndexDocument]]:
-    """Gives the index the documents it asks for when it rebuilds a part of itself."""
-
-    def reload(record_ids: Sequence[UUID]) -> Iterator[IndexDocument]:
-        for record_id in record_ids:
-            document = document_of(content, record_id, by=by, basis="search.rebuild")
-            if document is not None:
-                yield document
-
-    return reload
 
 
 def drift(index: SearchReader, main: Database) -> tuple[set[UUID], set[UUID]]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from accounts.principal import Principal
 from app.runtime import Runtime
-from records import case_file, events
 from records.case_file import CaseFile
 
 
@@ -14,18 +13,7 @@ def named(run: Runtime, files: Sequence[CaseFile], by: Principal, request_id: st
     Raises:
         LogUnavailable: the access could not be logged; nothing was opened.
     """
-    if not files:
-        return []
-    firms = {file.entity for file in files}
-    event = events.CaseFilesListed(
-        by=by.actor,
-        entity=firms.pop() if len(firms) == 1 else None,
-        request=request_id,
-        files=tuple(file.id for file in files),
-    )
-    run.log.record([event], at=run.clock.now())
-    with run.main.read() as session:
-        names = case_file.names_of(session, list(files), run.keys)
+    names = run.content.name_files(files, by=by, request=request_id)
     return [(file, names.get(file.id, "")) for file in files]
 
 

@@ -44,7 +44,6 @@ def overview(
         facts=[
             (_("Address"), own.public_url or f"{own.host}:{own.port}"),
             (_("Documents read at the same time"), str(own.worker_count)),
-            (_("Languages of text recognition"), own.ocr_languages),
             (_("Name of the audit log"), run.log.origin),
         ],
         largest=own.largest_upload_bytes,

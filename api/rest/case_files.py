@@ -8,14 +8,11 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from accounts import people
-from accounts.principal import Principal
 from api.deps import CaseFileManager, CaseFileReader, Now, RequestId, Run, WriteSession
 from api.rest.parameters import PREFIX, Change, Limit, View
 from api.routing import Router
-from app.runtime import Runtime
 from records import case_file
 from records.case_file import CaseFile, NewCaseFile
-from records.events import CaseFilesListed
 
 router = Router(prefix=PREFIX, tags=["case files"])
 
@@ -113,7 +110,7 @@ def read_list(
         ]
     start = next((place + 1 for place, file in enumerate(files) if file.id == cursor), 0)
     shown = files[start : start + limit]
-    names = _names(run, shown, by, request_id)
+    names = run.content.name_files(shown, by=by, request=request_id)
     following = shown[-1].id if len(files) > start + limit else None
     return CaseFilePage(items=[CaseFileView(**_values(file, names)) for file in shown], next=following)
 
@@ -145,7 +142,7 @@ def read_one(run: Run, case_file_id: UUID, by: CaseFileReader, request_id: Reque
         listed = case_file.access_list(session, file.id, now)
         colleagues = people.reveal_names(session, (person for person, _ in listed), run.keys)
         triggers = case_file.triggers_of(session, file.id)
-    names = _names(run, [file], by, request_id)
+    names = run.content.name_files([file], by=by, request=request_id)
     return CaseFileDetail(
         **_values(file, names),
         sections=list(case_file.SECTIONS.get(file.kind, ())),
@@ -205,22 +202,6 @@ def state_trigger(
 ) -> None:
     """State, correct or withdraw the day of a trigger event."""
     case_file.state_trigger(session, case_file_id, trigger, wanted.happened_on, by=by, at=now)
-
-
-def _names(run: Runtime, files: list[CaseFile], by: Principal, request_id: str) -> dict[UUID, str]:
-    """Names of files, durably logged before they are opened."""
-    if not files:
-        return {}
-    entities = {file.entity for file in files}
-    event = CaseFilesListed(
-        by=by.actor,
-        entity=entities.pop() if len(entities) == 1 else None,
-        request=request_id,
-        files=tuple(file.id for file in files),
-    )
-    run.log.record([event], at=run.clock.now())
-    with run.main.read() as session:
-        return case_file.names_of(session, files, run.keys)
 
 
 def _values(file: CaseFile, names: dict[UUID, str]) -> dict[str, Any]:

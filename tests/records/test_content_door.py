@@ -16,6 +16,7 @@ from audit.log import Log, LogUnavailable
 from core.errors import IntegrityFailure, NotFound
 from core.sqlite import SqliteDatabase
 from records import capture, derived, pages, record
+from records.case_file import CaseFile
 from records.content import Content
 from records.pages import ReadPage
 from records.record import Record
@@ -34,6 +35,7 @@ class Filled:
     archive: Archive
     record: UUID
     component: UUID
+    file: CaseFile
 
     @property
     def content(self) -> Content:
@@ -44,7 +46,9 @@ class Filled:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     archive = Archive.open(tmp_path_factory.mktemp("door") / "data")
     row = archive.receive(TEXT.encode() * 2000, "kuchen.txt", record_class="letter")
-    yield Filled(archive, row.id, _fill(archive, row))
+    with archive.runtime.main.read() as session:
+        file = session.get_one(CaseFile, archive.open_file())
+    yield Filled(archive, row.id, _fill(archive, row), file)
     archive.close()
 
 
@@ -112,6 +116,7 @@ OPENINGS: dict[str, tuple[str, Opening]] = {
     "reveal": ("record.listed", lambda c, f: c.reveal([f.record], by=_clerk(f))),
     "found": ("record.searched", lambda c, f: c.found([f.record], query="kuchen", total=1, by=_clerk(f))),
     "found, nothing": ("record.searched", lambda c, f: c.found([], query="kuchen", total=0, by=_clerk(f))),
+    "name_files": ("case_file.listed", lambda c, f: c.name_files([f.file], by=_clerk(f))),
     "detail": ("record.opened", lambda c, f: c.detail(f.record, by=_clerk(f))),
     "whole": ("record.opened", lambda c, f: c.whole(f.record, by=KEEPER, basis="test")),
 }
@@ -136,8 +141,13 @@ def test_each_opening_is_one_event_durable_before_anything_is_returned(filled: F
     with filled.archive.runtime.log_database.read() as session:
         entry = trail.entry(session, before)
     assert entry.action == action
-    named = [o.id for o in entry.objects if o.kind == "record"]
-    assert named == ([] if opening is OPENINGS["found, nothing"][1] else [filled.record])
+    named = [(o.kind, o.id) for o in entry.objects if o.kind in ("record", "case_file")]
+    expected = [("record", filled.record)]
+    if opening is OPENINGS["found, nothing"][1]:
+        expected = []
+    elif opening is OPENINGS["name_files"][1]:
+        expected = [("case_file", filled.file.id)]
+    assert named == expected
 
 
 @EACH
@@ -202,6 +212,7 @@ def test_what_one_may_not_see_does_not_exist_and_leaves_no_event_of_opening(fill
                 opening(asked)
             assert raised.value.detail == "there is no such record, or it is not yours to see"
     assert content.reveal([filled.record, uuid4()], by=by) == ([], None)
+    assert content.name_files([filled.file], by=by) == {}
     assert _size(filled) == before
     shown, _ = content.found([filled.record], query="kuchen", total=1, by=by)
     assert shown == []
