@@ -3,6 +3,7 @@
 A setting comes from a ``MUNIMENT_…`` variable, else from ``muniment.toml`` (in the data
 folder, or the file that ``MUNIMENT_CONFIG`` names), else from its default. An unknown or
 unreadable setting stops the start: a typing mistake must not quietly mean the default.
+No setting holds a secret: a password, key or PIN is in a file of its own, and the setting says where.
 ``docs/settings.md`` is made from this module.
 """
 
@@ -12,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from core.errors import Invalid
 
 PREFIX = "MUNIMENT_"
-_NOT_SETTINGS = frozenset({"MUNIMENT_CONFIG", "MUNIMENT_TOKEN", "MUNIMENT_CORPUS"})
+_NOT_SETTINGS = frozenset({"MUNIMENT_CONFIG", "MUNIMENT_TOKEN", "MUNIMENT_CORPUS", "MUNIMENT_SERVICES"})
 
 
 class BadSetting(Invalid):
@@ -60,6 +62,65 @@ class Settings:
     )
     tessdata: str = field(default="", metadata=_says("More folders with OCR models, separated by colons."))
     time_zone: str = field(default="Europe/Berlin", metadata=_says("IANA time zone of the first legal entity."))
+    database: str = field(
+        default="",
+        metadata=_says(
+            "PostgreSQL, as `postgresql://user@host:5432/name?sslmode=verify-full`, without a password; "
+            "empty: SQLite in the data folder."
+        ),
+    )
+    database_password: Path | None = field(
+        default=None, metadata=_says("File with the password of the application's PostgreSQL role.")
+    )
+    database_owner: str = field(
+        default="", metadata=_says("PostgreSQL role that owns the tables; `muniment migrate` signs in as it.")
+    )
+    database_owner_password: Path | None = field(default=None, metadata=_says("File with the owner's password."))
+    objects: str = field(
+        default="",
+        metadata=_says("S3 store, as `https://s3.example.org:9000`; empty: the folder `objects` in the data folder."),
+    )
+    bucket: str = field(default="muniment", metadata=_says("Bucket of the S3 store; made with Object Lock if missing."))
+    objects_region: str = field(default="", metadata=_says("Region of the bucket, where the store has any."))
+    objects_credentials: Path | None = field(
+        default=None, metadata=_says("File with two lines: access key and secret key of the S3 store.")
+    )
+    objects_ca: Path | None = field(
+        default=None, metadata=_says("PEM file of the authority that signed the S3 store's certificate.")
+    )
+    object_lock_full_length: bool = field(
+        default=False,
+        metadata=_says(
+            "Lock objects for their whole retention at once, not for 13 months at a time: a mistake stays as long."
+        ),
+    )
+    elasticsearch: str = field(
+        default="",
+        metadata=_says(
+            "Elasticsearch, as `https://search.example.org:9200`, several with commas; empty: the folder `index`."
+        ),
+    )
+    elasticsearch_key: Path | None = field(default=None, metadata=_says("File with the API key for Elasticsearch."))
+    elasticsearch_ca: Path | None = field(
+        default=None, metadata=_says("PEM file of the authority that signed Elasticsearch's certificate.")
+    )
+    elasticsearch_prefix: str = field(
+        default="muniment", metadata=_says("How the names of this installation's indices in Elasticsearch begin.")
+    )
+    broker: str = field(
+        default="",
+        metadata=_says(
+            "Redis or RabbitMQ, as `redis://host:6379/0` or `amqp://user@host:5672/name`, without a password; "
+            "empty: files in the data folder."
+        ),
+    )
+    broker_password: Path | None = field(default=None, metadata=_says("File with the password for the broker."))
+    pkcs11_module: Path | None = field(
+        default=None,
+        metadata=_says("PKCS#11 library of the key service; empty: the key file in the folder of the keys."),
+    )
+    pkcs11_token: str = field(default="", metadata=_says("Label of the PKCS#11 token."))
+    pkcs11_pin: Path | None = field(default=None, metadata=_says("File with the user PIN of the PKCS#11 token."))
     demo: bool = field(
         default=False, metadata=_says("Says on every page that the archive is thrown away; set by `muniment demo`.")
     )
@@ -74,6 +135,11 @@ class Settings:
     def worker_count(self) -> int:
         """How many documents are read at the same time."""
         return self.workers or max(1, os.cpu_count() or 1)
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether the rows lie outside the data folder, so that processes on several machines share them."""
+        return bool(self.database)
 
     @property
     def is_loopback(self) -> bool:
@@ -124,6 +190,22 @@ def describe() -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def secret(settings: Settings, name: str) -> str:
+    """What the file holds that the setting ``name`` points to, without white space around it.
+
+    Raises:
+        BadSetting: the setting is empty, or the file cannot be read or is empty.
+    """
+    path: Path | None = getattr(settings, name)
+    try:
+        text = path.read_text("utf-8").strip() if path is not None else ""
+    except (OSError, ValueError):
+        text = ""
+    if not text:
+        raise BadSetting(f"{name} names a file that holds the secret; it is not set, missing, empty or unreadable")
+    return text
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
@@ -166,7 +248,34 @@ def _check(settings: Settings) -> None:
         raise BadSetting("port is a number from 0 to 65535")
     if settings.workers < 0 or settings.largest_upload_bytes < 1 or settings.largest_read_bytes < 1:
         raise BadSetting("workers is 0 or more, largest_upload_bytes and largest_read_bytes 1 or more")
+    _check_servers(settings)
     if settings.time_zone not in available_timezones():
         raise BadSetting("time_zone is a name such as Europe/Berlin")
     if settings.log_level not in ("error", "warning", "info", "debug"):
         raise BadSetting("log_level is error, warning, info or debug")
+
+
+_SCHEMES = {
+    "database": ("postgresql",),
+    "objects": ("http", "https"),
+    "elasticsearch": ("http", "https"),
+    "broker": ("redis", "rediss", "amqp", "amqps"),
+}
+
+
+def _check_servers(settings: Settings) -> None:
+    for name, schemes in _SCHEMES.items():
+        for address in filter(None, getattr(settings, name).split(",")):
+            parts = urlsplit(address.strip())
+            if parts.scheme not in schemes or not parts.hostname:
+                raise BadSetting(
+                    f"{name} is an address that begins with {' or '.join(f'{each}://' for each in schemes)}"
+                )
+            if parts.password is not None:
+                raise BadSetting(f"{name} must not hold a password: put it into a file, which the next setting names")
+    if not settings.database and (settings.objects or settings.elasticsearch or settings.broker):
+        raise BadSetting("objects, elasticsearch and broker go with a PostgreSQL database: set database as well")
+    if settings.objects and settings.objects_credentials is None:
+        raise BadSetting("objects needs objects_credentials")
+    if settings.pkcs11_module is not None and (not settings.pkcs11_token or settings.pkcs11_pin is None):
+        raise BadSetting("pkcs11_module needs pkcs11_token and pkcs11_pin")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from app import settings
-from app.settings import BadSetting, Settings, describe, load
+from app.settings import BadSetting, Settings, describe, load, secret
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,16 @@ from app.settings import BadSetting, Settings, describe, load
         pytest.param({"MUNIMENT_WORKERS": "-1"}, "workers", id="fewer workers than none"),
         pytest.param({"MUNIMENT_LARGEST_UPLOAD_BYTES": "0"}, "largest_upload_bytes", id="nothing may be uploaded"),
         pytest.param({"MUNIMENT_TIME_ZONE": "Mars/Olympus"}, "time_zone", id="an unknown time zone"),
+        pytest.param({"MUNIMENT_DATABASE": "mysql://a@b/c"}, "postgresql://", id="another kind of database"),
+        pytest.param({"MUNIMENT_DATABASE": "postgresql:///c"}, "postgresql://", id="a database without a host"),
+        pytest.param({"MUNIMENT_DATABASE": "postgresql://a:b@c/d"}, "must not hold a password", id="a password"),
+        pytest.param({"MUNIMENT_BROKER": "redis://a/0"}, "go with a PostgreSQL", id="a broker for SQLite"),
+        pytest.param(
+            {"MUNIMENT_DATABASE": "postgresql://a@b/c", "MUNIMENT_OBJECTS": "https://s3"},
+            "objects_credentials",
+            id="a store without credentials",
+        ),
+        pytest.param({"MUNIMENT_PKCS11_MODULE": "/lib/p11.so"}, "pkcs11_token", id="a key service without a token"),
     ],
 )
 def test_what_cannot_be_used_stops_the_start_and_says_why(environment: dict[str, str], words: str):
@@ -67,6 +77,21 @@ def test_a_file_that_cannot_be_used_stops_the_start(tmp_path: Path, text: str, w
 def test_children_get_the_same_settings(tmp_path: Path):
     chosen = load({}, data=tmp_path, port=0, behind_proxy=True, workers=3, tessdata="/a:/b", origin="example.org/log")
     assert load(chosen.to_environment()) == chosen
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff"], ids=["missing", "empty", "white space", "no text"])
+def test_a_secret_that_cannot_be_read_names_its_setting_and_not_its_content(tmp_path: Path, content: bytes | None):
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadSetting) as raised:
+        secret(Settings(broker_password=path), "broker_password")
+    assert "broker_password" in raised.value.detail
+
+
+def test_a_secret_comes_from_its_file_without_the_line_end(tmp_path: Path):
+    (tmp_path / "pin").write_text("1234\n")
+    assert secret(Settings(pkcs11_pin=tmp_path / "pin"), "pkcs11_pin") == "1234"
 
 
 def test_every_setting_says_what_it_means():
