@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := core vault audit accounts records ingest search retention app api tests benchmarks
+CODE := core vault audit accounts records ingest search retention app api services tests benchmarks
 
 .PHONY: install run demo test check bench services docs clean
 
@@ -29,8 +29,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
 services:
-	@echo "The servers of the distributed shape (PostgreSQL, S3, Elasticsearch, Redis) come with a later release."
-	@echo "The embedded default needs none of them: make run"
+	$(PYTHON) -m services up
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m docs.generate

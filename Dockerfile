@@ -1,0 +1,41 @@
+# The image of every Muniment process. Build: docker build -t muniment:0.1.0 .
+# What is installed comes from the lock file, hash by hash; nothing is compiled in the second stage and no secret is in any.
+
+FROM python:3.13-slim-bookworm AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/muniment
+COPY requirements/run.txt /build/requirements.txt
+RUN /opt/muniment/bin/pip install --require-hashes -r /build/requirements.txt
+COPY pyproject.toml README.md LICENSE /build/
+COPY core /build/core
+COPY vault /build/vault
+COPY audit /build/audit
+COPY accounts /build/accounts
+COPY records /build/records
+COPY ingest /build/ingest
+COPY search /build/search
+COPY retention /build/retention
+COPY app /build/app
+COPY api /build/api
+RUN /opt/muniment/bin/pip install --no-deps --no-build-isolation /build
+
+FROM python:3.13-slim-bookworm
+# More languages to read: --build-arg OCR_PACKAGES="tesseract-ocr-fra tesseract-ocr-ron"
+ARG OCR_PACKAGES=""
+RUN if [ -n "$OCR_PACKAGES" ]; then \
+        apt-get update && apt-get install -y --no-install-recommends $OCR_PACKAGES && rm -rf /var/lib/apt/lists/*; \
+    fi \
+    && groupadd --gid 10001 muniment \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin muniment \
+    && install -d -o muniment -g muniment -m 0700 /data /keys /log-key
+COPY --from=build /opt/muniment /opt/muniment
+ENV PATH=/opt/muniment/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    MUNIMENT_DATA=/data \
+    MUNIMENT_KEYS=/keys
+USER 10001:10001
+WORKDIR /data
+EXPOSE 8470
+ENTRYPOINT ["muniment"]
+CMD ["serve"]
