@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, String, and_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, ForeignKey, Index, String, and_, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.events import GrantBegun, GrantEnded
@@ -69,7 +69,7 @@ class RoleGrant(MainTable):
         return Grant(cast(Role, self.role), self.entity, self.department, self.named_clerk)
 
 
-def holds_at(at: datetime) -> ColumnElement[bool]:
+def holds_at(at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """The condition of a grant that holds at ``at``; suspension of the person comes on top."""
     return and_(RoleGrant.valid_from <= at, or_(RoleGrant.valid_to.is_(None), RoleGrant.valid_to > at))
 

@@ -95,6 +95,7 @@ SYSTEM_DUTIES: dict[str, frozenset[str]] = {
     "setup": frozenset({"entity.manage", "person.manage", "grant.propose", "installation.manage"}),
     "sign_in": frozenset(),
     "keeper": frozenset({"record.read"}),
+    "locks": frozenset(),
     "pipeline": _FILING - {"token.own", "case_file.manage"},
     "maintenance": frozenset({"record.read", "installation.manage"}),
 }

@@ -6,20 +6,28 @@ suspension works at once. Nobody is found for a suspended person, whatever they 
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from accounts import people, rights, sessions, suspensions, tokens
 from accounts.passwords import Password, approvals_rest
+from accounts.people import Person
 from accounts.permissions import APPROVALS, PERMISSIONS
 from accounts.principal import Grant, Principal
 from accounts.sessions import NewToken
-from core.database import ReadSession, WriteSession
+from core.database import AT, ReadSession, WriteSession
 from vault.keyring import Keyring
 
 Due = Literal["nothing", "touch", "rotation", "use"]
+
+_STANDING = (
+    select(Password.must_change, Password.reset_at)
+    .select_from(Person)
+    .outerjoin(Password, Password.person == Person.id)
+    .where(suspensions.is_active_at(bindparam("person"), AT))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,30 +43,31 @@ class Identified:
 def by_session(session: ReadSession, secret: str, at: datetime) -> Identified | None:
     """Who carries this session token in their cookie; ``None`` sends them to the sign-in page."""
     row = sessions.find(session, secret, at)
-    if row is None or not suspensions.is_active(session, row.person, at):
+    standing = _standing(session, row.person, at) if row is not None else None
+    if row is None or standing is None:
         return None
-    must_change = bool(session.scalar(select(Password.must_change).where(Password.person == row.person)))
     principal = Principal(
         id=row.person,
         kind="person",
         grants=_grants(session, row.person, at),
-        withheld=frozenset(PERMISSIONS) if must_change else _resting(session, row.person, at),
+        withheld=frozenset(PERMISSIONS) if standing.must_change else standing.resting,
         session_id=row.id,
     )
-    return Identified(principal, sessions.due(row, at), must_change)
+    return Identified(principal, sessions.due(row, at), standing.must_change)
 
 
 def by_token(session: ReadSession, secret: str, at: datetime) -> Identified | None:
     """Who sends this API token; ``None`` where it ended or never was."""
     row = tokens.find(session, secret, at)
-    if row is None or not suspensions.is_active(session, row.person, at):
+    standing = _standing(session, row.person, at) if row is not None else None
+    if row is None or standing is None:
         return None
     principal = Principal(
         id=row.person,
         kind="person",
         grants=_grants(session, row.person, at),
         scopes=frozenset(row.scopes),
-        withheld=_resting(session, row.person, at),
+        withheld=standing.resting,
         token_id=row.id,
     )
     return Identified(principal, "nothing" if row.used_on == at.astimezone(UTC).date() else "use")
@@ -92,6 +101,15 @@ def _grants(session: ReadSession, person: UUID, at: datetime) -> frozenset[Grant
     return frozenset(row.value for row in rights.grants_at(session, person, at))
 
 
-def _resting(session: ReadSession, person: UUID, at: datetime) -> frozenset[str]:
-    reset_at = session.scalar(select(Password.reset_at).where(Password.person == person))
-    return APPROVALS if approvals_rest(reset_at, at) else frozenset()
+class _Standing(NamedTuple):
+    must_change: bool
+    resting: frozenset[str]
+
+
+def _standing(session: ReadSession, person: UUID, at: datetime) -> _Standing | None:
+    """How an active person stands with their password; ``None`` for anybody else."""
+    found = session.execute(_STANDING, {"person": person, "at": at}).one_or_none()
+    if found is None:
+        return None
+    must_change, reset_at = found
+    return _Standing(bool(must_change), APPROVALS if approvals_rest(reset_at, at) else frozenset())

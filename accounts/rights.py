@@ -7,23 +7,23 @@ auditor). Nothing here writes.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 
 from accounts.grants import RoleGrant, holds_at
 from accounts.permissions import ROLE_PERMISSIONS, ROLES
 from accounts.suspensions import active_at, not_suspended_throughout
-from core.database import ReadSession
+from core.database import AT, ReadSession
+
+_GRANTS = (
+    select(RoleGrant)
+    .where(RoleGrant.person == bindparam("person"), holds_at(AT), active_at(AT, RoleGrant.person))
+    .order_by(RoleGrant.valid_from, RoleGrant.id)
+)
 
 
 def grants_at(session: ReadSession, person: UUID, at: datetime) -> list[RoleGrant]:
     """The grants that gave a person rights at ``at``: none while they were suspended."""
-    return list(
-        session.scalars(
-            select(RoleGrant)
-            .where(RoleGrant.person == person, holds_at(at), active_at(at, RoleGrant.person))
-            .order_by(RoleGrant.valid_from, RoleGrant.id)
-        )
-    )
+    return list(session.scalars(_GRANTS, {"person": person, "at": at}))
 
 
 def holders_at(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, delete, or_, select
+from sqlalchemy import BindParameter, ForeignKey, LargeBinary, String, bindparam, delete, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.bearer import digest, new_secret
@@ -101,14 +101,16 @@ def start(session: WriteSession, person: UUID, *, at: datetime) -> NewToken:
     return NewToken(row.id, secret)
 
 
+_DIGEST: BindParameter[bytes] = bindparam("digest")
+_RUNNING = select(UserSession).where(
+    UserSession.ended_at.is_(None), or_(UserSession.digest == _DIGEST, UserSession.previous == _DIGEST)
+)
+
+
 def find(session: ReadSession, secret: str, at: datetime) -> UserSession | None:
     """The running session of that token; ``None`` where it ended, ran out or never was."""
     wanted = digest(secret)
-    row = session.scalar(
-        select(UserSession).where(
-            UserSession.ended_at.is_(None), or_(UserSession.digest == wanted, UserSession.previous == wanted)
-        )
-    )
+    row = session.scalar(_RUNNING, {"digest": wanted})
     if row is None or not is_live(row.started_at, row.seen_at, at):
         return None
     if row.digest != wanted and at >= row.rotated_at + GRACE:
@@ -118,14 +120,14 @@ def find(session: ReadSession, secret: str, at: datetime) -> UserSession | None:
 
 def touch(session: WriteSession, session_id: UUID, *, at: datetime) -> None:
     """Note that a session is in use; once a minute is enough."""
-    row = session.get(UserSession, session_id)
+    row = session.get(UserSession, session_id, with_for_update=True)
     if row is not None and row.ended_at is None and row.seen_at < at:
         row.seen_at = at
 
 
 def rotate(session: WriteSession, session_id: UUID, *, at: datetime) -> NewToken | None:
     """Give a running session a new token; ``None`` where another request just did, or it ended."""
-    row = session.get(UserSession, session_id)
+    row = session.get(UserSession, session_id, with_for_update=True)
     if row is None or row.ended_at is not None or at < row.rotated_at + ROTATION:
         return None
     secret = new_secret()

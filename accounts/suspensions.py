@@ -8,7 +8,7 @@ administrator to undo it.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ForeignKey, and_, exists, or_, select
+from sqlalchemy import BindParameter, ColumnElement, ForeignKey, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts import people, sessions
@@ -16,7 +16,7 @@ from accounts.events import PersonReinstated, PersonSuspended
 from accounts.people import Person
 from accounts.principal import NotAllowed, Principal
 from audit import intake
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import AT, MainTable, ReadSession, WriteSession
 from core.errors import Conflict
 from core.identifiers import new_id
 
@@ -77,18 +77,17 @@ def reinstate(session: WriteSession, person_id: UUID, *, by: Principal, at: date
 
 def is_active(session: ReadSession, person_id: UUID, at: datetime) -> bool:
     """Whether there is such a person, already added and not suspended at that instant."""
-    return (
-        session.scalar(select(Person.id).where(Person.id == person_id, Person.added_at <= at, active_at(at, Person.id)))
-        is not None
-    )
+    return session.scalar(_ACTIVE, {"person": person_id, "at": at}) is not None
 
 
-def active_at(at: datetime, person: object) -> ColumnElement[bool]:
+def active_at(at: datetime | BindParameter[datetime], person: object) -> ColumnElement[bool]:
     """The condition that the person in column ``person`` is not suspended at ``at``."""
     return not_suspended_throughout(at, at, person)
 
 
-def not_suspended_throughout(since: datetime, at: datetime, person: object) -> ColumnElement[bool]:
+def not_suspended_throughout(
+    since: datetime | BindParameter[datetime], at: datetime | BindParameter[datetime], person: object
+) -> ColumnElement[bool]:
     """The condition that no single suspension lasted all the time from ``since`` to ``at``."""
     return ~exists().where(
         and_(
@@ -97,6 +96,14 @@ def not_suspended_throughout(since: datetime, at: datetime, person: object) -> C
             or_(Suspension.valid_to.is_(None), Suspension.valid_to > at),
         )
     )
+
+
+def is_active_at(person: UUID | BindParameter[UUID], at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """The condition that a row of ``Person`` is that person, already added and not suspended at ``at``."""
+    return and_(Person.id == person, Person.added_at <= at, active_at(at, Person.id))
+
+
+_ACTIVE = select(Person.id).where(is_active_at(bindparam("person"), AT))
 
 
 def _open(session: ReadSession, person_id: UUID) -> Suspension | None:

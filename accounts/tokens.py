@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, LargeBinary, select
+from sqlalchemy import JSON, ForeignKey, LargeBinary, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.bearer import digest, new_secret
@@ -132,11 +132,14 @@ def create(
     return NewToken(row.id, secret, wanted, expires_at)
 
 
+_NOT_REVOKED = select(ApiToken).where(ApiToken.digest == bindparam("digest"), ApiToken.revoked_at.is_(None))
+
+
 def find(session: ReadSession, secret: str, at: datetime) -> ApiToken | None:
     """The live token of that secret; ``None`` where it ended or never was."""
     if not secret.startswith(PREFIX):
         return None
-    row = session.scalar(select(ApiToken).where(ApiToken.digest == digest(secret), ApiToken.revoked_at.is_(None)))
+    row = session.scalar(_NOT_REVOKED, {"digest": digest(secret)})
     return row if row is not None and at < row.expires_at else None
 
 

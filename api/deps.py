@@ -197,7 +197,7 @@ def _look_up(run: Runtime, bearer: str | None, cookie: str | None) -> tuple[Iden
     if found is None or found.due == "nothing":
         return found, None
     try:
-        with run.main.write() as session:
+        with run.main.write(beside=True) as session:
             token = principals.write_due(session, found, at=now)
     except Unavailable as error:
         # A full disk must not keep people from reading.

@@ -7,9 +7,9 @@ are never written down: the log line holds the route's template.
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,6 +29,9 @@ MOST_BODY_BYTES = 1 << 20
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+_Header = tuple[bytes, bytes]
+
+
 def lift_body_limit(request: Request) -> None:
     """Let this request's body be of any size: for routes that stream it."""
     request.state.body_limit = None
@@ -39,6 +42,14 @@ class Edge:
 
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics, respond: Callable[..., Response]) -> None:
         self._app, self._settings, self._metrics, self._respond = app, settings, metrics, respond
+        self._always = {
+            is_page: [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+            for is_page, headers in (
+                (True, security.headers_for("text/html", settings)),
+                (False, security.headers_for("", settings)),
+            )
+        }
+        """Headers of every answer that does not set them itself, in bytes, of pages and of what is no page."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,7 +64,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._dress(MutableHeaders(scope=message), scope, present)
+                message["headers"] = self._dressed(message["headers"], scope, present)
             await send(message)
 
         try:
@@ -77,17 +88,19 @@ class Edge:
         finally:
             self._note(scope, status, present, time.perf_counter() - began)
 
-    def _dress(self, headers: MutableHeaders, scope: Scope, present: Visit) -> None:
-        for name, value in security.headers_for(headers.get("content-type", ""), self._settings).items():
-            headers.setdefault(name, value)
-        headers["Muniment-Request"] = scope["state"]["request_id"]
-        for name, value in present.headers().items():
-            headers[name] = value
+    def _dressed(self, own: Iterable[_Header], scope: Scope, present: Visit) -> list[_Header]:
+        headers = list(own)
+        names = {name for name, _ in headers}
+        is_page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in headers)
+        headers += [each for each in self._always[is_page] if each[0] not in names]
+        headers.append((b"muniment-request", scope["state"]["request_id"].encode()))
+        headers += [(name.lower().encode(), value.encode()) for name, value in present.headers().items()]
         if (secret := scope["state"].get("new_session")) is not None:
             cookie = Response()
             security.set_session_cookie(cookie, self._settings, secret)
             # One that the answer itself sets (a sign-out) goes after it, and wins.
-            headers.raw.insert(0, (b"set-cookie", cookie.headers["set-cookie"].encode("latin-1")))
+            headers.insert(0, (b"set-cookie", cookie.headers["set-cookie"].encode("latin-1")))
+        return headers
 
     def _note(self, scope: Scope, status: int, present: Visit, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "none"

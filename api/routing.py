@@ -25,13 +25,16 @@ Pool = Literal["reads", "pages", "images", "uploads"]
 class Pools:
     """How many threads work for each kind of request, so that none starves another."""
 
-    reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(6))
+    reads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(3))
     """REST. Few: more threads that compute at once only make the one that commits to the log wait for its turn."""
     pages: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(6))
     images: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(12))
     """Page images: they wait for the child that makes them, for seconds where it is behind."""
+    small: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
+    """Files up to 256 KiB, which are here as a whole: one is computed while the other waits for the disk. More
+    at once take the interpreter, and the writer's lock, from one another, and all of them are answered later."""
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(32))
-    """Files over 256 KiB under way at once: mostly they wait for the network. The next ones wait, unread."""
+    """Larger files under way at once: mostly they wait for the network. The next ones wait, unread."""
 
 
 class Router(APIRouter):

@@ -19,6 +19,7 @@ import uvicorn
 
 from accounts import setup
 from api.app import create_app
+from api.wire import Wire
 from app.build import build
 from app.celery_app import Waker, make
 from app.folders import folder_of
@@ -41,7 +42,7 @@ class AddressInUse(Unavailable):
 def serve(settings: Settings, stopping: threading.Event) -> int:
     """Serve until ``stopping`` is set; returns the exit code, 1 where the address is taken."""
     folder = folder_of(settings)
-    runtime = build(settings, wake=Waker(make(folder)))
+    runtime = build(settings, wake=Waker(make(settings)))
     written = folder.run / "address.json"
     try:
         listener = listen(settings)
@@ -53,6 +54,7 @@ def serve(settings: Settings, stopping: threading.Event) -> int:
         url = url_of(settings, listener)
         _write(written, {"url": url, "pid": os.getpid()})
         _greet(runtime, url)
+        _keep_what_is_freed()
         asyncio.run(_run(server_for(runtime), listener, stopping))
     finally:
         written.unlink(missing_ok=True)
@@ -67,7 +69,7 @@ def server_for(runtime: Runtime) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             create_app(runtime),
-            http="h11",
+            http=Wire,
             loop="asyncio",
             ws="none",
             lifespan="on",
@@ -82,7 +84,6 @@ def server_for(runtime: Runtime) -> uvicorn.Server:
             ssl_keyfile=settings.tls_key,
             timeout_keep_alive=15,
             timeout_graceful_shutdown=STOP_SECONDS,
-            h11_max_incomplete_event_size=64 * 1024,
         )
     )
 
@@ -142,6 +143,14 @@ def _greet(runtime: Runtime, url: str) -> None:
         lines.append(f"Make the first account at {url}/setup?token={secret}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def _keep_what_is_freed() -> None:
+    """Have glibc keep freed memory for the next piece of a large upload: it does once a larger block was freed.
+
+    Until then it gives the memory back, and the system clears fresh pages for every piece.
+    """
+    bytearray(8 * 1024 * 1024)
 
 
 def _write(path: Path, value: dict[str, object]) -> None:

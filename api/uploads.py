@@ -1,7 +1,7 @@
 """Uploads: from the event loop into one thread that seals, through a queue of bounded length.
 
-However large the file and however fast the sender, at most ``DEPTH`` pieces wait; the rest
-stays in the network. Where sender or thread gives up, the other one is told, and nothing
+However large the file and however fast the sender, at most ``DEPTH`` pieces wait, and what
+``api.wire`` holds; the rest stays in the network. Where sender or thread gives up, the other one is told, and nothing
 is kept: the object store drops what it was given as soon as its source raises.
 """
 
@@ -24,7 +24,8 @@ from core.errors import Invalid
 from ingest.receive import TooLarge
 
 PIECE_BYTES = 256 * 1024
-DEPTH = 4
+"""Of a piece at least, but for the last. It may be larger by what comes from the network at once."""
+DEPTH = 2
 HELD_BYTES = 2 * 1024 * 1024
 """A file up to this size is held until its form has ended, so that its metadata may come after it."""
 METADATA_BYTES = 16 * 1024
@@ -177,14 +178,21 @@ def check_length(request: Request, largest_bytes: int) -> None:
         raise TooLarge(f"this archive takes files up to {largest_bytes // 1024**2} MiB", limit_bytes=largest_bytes)
 
 
+def is_long(request: Request) -> bool:
+    """Whether the body is, or may be, longer than the piece that is here before a thread is taken."""
+    length = request.headers.get("content-length", "")
+    return not length.isdigit() or int(length) > PIECE_BYTES
+
+
 async def in_pool(request: Request, work: Callable[[], T]) -> T:
     """``work`` in a thread of the pool for reads."""
     return await to_thread.run_sync(work, limiter=request.app.state.pools.reads)
 
 
 async def receive(request: Request, upload: Upload, work: Callable[[Iterator[bytes]], T]) -> T:
-    """``work`` on the chunks of an upload, in a thread of the pool for uploads."""
-    return await take_in(upload.chunks, partial(_call, work), request.app.state.pools.uploads)
+    """``work`` on the chunks of an upload, in a thread of the pool for uploads of its size."""
+    pools = request.app.state.pools
+    return await take_in(upload.chunks, partial(_call, work), pools.uploads if is_long(request) else pools.small)
 
 
 def _call(work: Callable[[Iterator[bytes]], T], pieces: Iterator[bytes]) -> T:
@@ -193,14 +201,16 @@ def _call(work: Callable[[Iterator[bytes]], T], pieces: Iterator[bytes]) -> T:
 
 async def _in_pieces(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
     """The same bytes in pieces worth handing to a thread."""
-    gathered = bytearray()
+    gathered: list[bytes] = []
+    size = 0
     async for chunk in chunks:
-        gathered += chunk
-        if len(gathered) >= PIECE_BYTES:
-            yield bytes(gathered)
-            gathered.clear()
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= PIECE_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
     if gathered:
-        yield bytes(gathered)
+        yield b"".join(gathered)
 
 
 async def _read_metadata(parts: AsyncIterator[object]) -> bytes:

@@ -59,6 +59,10 @@ class DataFolder:
         """Objects on their way into the store: sealed, never plaintext."""
         return self.root / "tmp"
 
+    def sign_of_life(self, name: str) -> Path:
+        """The file that a process of that name touches at each of its rounds."""
+        return self.run / f"alive-{name}"
+
     def make(self, keys: Path) -> None:
         """Make what is missing, for the owner's eyes only.
 

@@ -11,17 +11,20 @@ from datetime import timedelta
 from pathlib import Path
 
 from accounts import sessions, setup, throttle
-from app import sweep
+from app import locks, sweep
 from app.runner import Handler
 from app.runtime import Runtime
 from app.settings import Settings
 from core import jobs
 from core.jobs import Claim
+from ingest.clamd import Scanner
 from ingest.extractor import Extractor
 from ingest.inspect import Limits
 from ingest.read import read_version
 from ingest.receive import REMEMBER_UPLOADS, forget_uploads
 from ingest.retry import READ, settle_failed
+from records import lock_check
+from records.object_locking import LOCK
 
 log = logging.getLogger("muniment.jobs")
 
@@ -66,9 +69,17 @@ def table(readers: Readers) -> dict[str, Handler]:
     """The worker's handlers by job name. ``search.index`` is the keeper's own."""
 
     def read(runtime: Runtime, claim: Claim, holder: str) -> None:
-        read_version(runtime.content, runtime.receiver, readers.of_this_thread(), claim, holder)
+        clamd = runtime.settings.clamd
+        scanner = Scanner(clamd) if clamd else None
+        read_version(runtime.content, runtime.receiver, readers.of_this_thread(), claim, holder, scanner=scanner)
 
-    return {READ: read}
+    def lock(runtime: Runtime, claim: Claim, holder: str) -> None:
+        locks.locker_of(runtime).carry_out(claim, holder)
+
+    def compare_locks(runtime: Runtime, claim: Claim, holder: str) -> None:
+        lock_check.carry_out(locks.locker_of(runtime), claim, holder)
+
+    return {READ: read, LOCK: lock, lock_check.COMPARE: compare_locks}
 
 
 def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]) -> None:
@@ -95,4 +106,5 @@ def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]
             sessions.forget(session, before=now - KEEP_DONE)
             throttle.forget(session, at=now)
             setup.close_when_due(session, at=now)
+        locks.keep_up(runtime)
         sweep.sweep_unnamed(runtime)

@@ -17,7 +17,8 @@ from accounts.principal import Principal
 from app.runtime import PIPELINE, Runtime
 from audit.entries import Receipt
 from core.errors import Invalid, NotFound, Unavailable
-from ingest.extractor import Extractor
+from ingest.extraction import TROUBLES
+from ingest.extractor import CannotRender, Extractor
 from ingest.inspect import Limits
 from records import derived, record
 from vault.envelope import context
@@ -60,7 +61,7 @@ class Images:
 
         Raises:
             NotFound: no such record for ``by``, or no such page.
-            CannotRender: no image can be made of it.
+            CannotRender: no image can be made of it, or the malware scanner has not passed it.
             ImageBusy: it took longer than 30 seconds.
         """
         if number < 1 or not 16 <= width <= 4000:
@@ -105,6 +106,7 @@ class Images:
 
     def _make(self, record_id: UUID, part: str, number: int, width: int, version: int | None) -> None:
         content = self._runtime.content
+        self._require_scanned(record_id, version)
 
         def render(extractor: Extractor) -> bytes:
             opened = content.open_original(record_id, by=PIPELINE, purpose="work", version=version, basis="page_image")
@@ -123,6 +125,16 @@ class Images:
             replaced = derived.name(session, chosen, part, object_key, sealed.stored, at=runtime.clock.now())
         if replaced is not None:
             runtime.store.delete(*replaced)
+
+    def _require_scanned(self, record_id: UUID, version: int | None) -> None:
+        """Not even the cage looks into a file that the malware scanner has not passed."""
+        with self._runtime.main.read() as session:
+            chosen = record.get_version(session, session.get_one(record.Record, record_id), version)
+            is_read = derived.find(session, chosen.id, derived.PAGES) is not None
+        if chosen.trouble_code in record.UNSAFE:
+            raise CannotRender(TROUBLES[chosen.trouble_code].title, trouble=chosen.trouble_code)
+        if self._runtime.settings.clamd and not is_read:
+            raise CannotRender("it has not been scanned for malware yet", trouble="not_scanned")
 
     def _ask(self, render: Callable[[Extractor], bytes]) -> bytes:
         with self._lock:

@@ -13,23 +13,28 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.build import index_of
 from app.runtime import KEEPER, Runtime
 from audit import intake
 from audit.checkpoint import Signer
 from audit.heartbeat import heartbeat, note_silence
+from audit.log import LogUnavailable
 from core import jobs, leases
-from core.errors import MunimentError
-from records.content import Content
+from core.errors import MunimentError, Unavailable
 from search import indexer
-from search.embedded import EmbeddedIndex
-from search.port import IndexNotWritten, IndexUnusable, SearchIndex
+from search.port import IndexBusy, IndexNotWritten, IndexUnusable, SearchIndex
 
 log = logging.getLogger("muniment.keeper")
 
 LOOK_SECONDS = 0.05
+GATHER_SECONDS = 0.25
+"""What comes within this time of the last work is done together: a commit of the log, the database and the index
+costs more than what a document adds to it. What comes alone is done at once."""
 INDEX_BATCH = 64
 CHECKPOINT_SECONDS = 0.9
 HEARTBEAT_SECONDS = 60.0
+AWAY_SECONDS = 0.5
+BEGIN_SECONDS = 5.0
 
 
 @dataclass
@@ -45,15 +50,18 @@ class Keeper:
     _next_checkpoint: float = 0.0
     _next_heartbeat: float = field(default_factory=lambda: time.monotonic() + HEARTBEAT_SECONDS)
     _next_look: float = 0.0
+    _next_work: float = 0.0
+    _next_begin: float = 0.0
+    _is_begun: bool = False
 
     def open(self) -> SearchIndex:
         """The index, open for writing; made anew, with every record asked for, where it is missing or damaged."""
         if self._index is None:
             try:
-                self._index = EmbeddedIndex(self.runtime.folder.index)
+                self._index = index_of(self.runtime.settings)
             except IndexUnusable:
                 log.warning("the search index is unusable and is built anew")
-                self._index = EmbeddedIndex.anew(self.runtime.folder.index)
+                self._index = index_of(self.runtime.settings, anew=True)
             if self._index.count() == 0:
                 # New, or somebody removed the folder: it may be thrown away at any time.
                 self.ask_for_all()
@@ -65,33 +73,37 @@ class Keeper:
         return indexer.ask_for(self.runtime.main, stale | strays, at=self.runtime.clock.now())
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Keep until told to stop, then finish what is at hand."""
-        note_silence(self.runtime.log, at=self.runtime.clock.now())
-        while not self._has_lease() and not stopping():
-            time.sleep(1.0)
-        if not stopping():
-            # Also what was changed while no keeper ran, or by a restored copy of the database.
-            self.ask_for_all()
+        """Keep until told to stop, then finish what is at hand. A server that is away is waited for."""
         while not stopping():
-            if not self._has_lease():
-                time.sleep(1.0)
-                continue
-            if not self.step():
-                time.sleep(LOOK_SECONDS)
-        if self._has_lease():
-            self.settle()
-        self.close()
+            try:
+                if not self._has_lease():
+                    time.sleep(1.0)
+                    continue
+                self._begin()
+                if not self.step():
+                    time.sleep(LOOK_SECONDS)
+            except Unavailable as error:
+                log.warning("the keeper waits", extra={"code": error.code})
+                # What it had claimed is known again by nobody: see _has_lease.
+                self._next_lease = 0.0
+                time.sleep(AWAY_SECONDS)
+        with suppress(Unavailable):
+            if self._has_lease():
+                self.settle()
+        with suppress(Unavailable):
+            self.close()
 
     def step(self) -> bool:
         """Do what is due now; ``False`` where there was nothing."""
         now = time.monotonic()
         worked = False
-        changed = self.runtime.main.change_count()
+        changed = self.runtime.main.change_count() if now >= self._next_work else self._seen
         if changed != self._seen or now >= self._next_look:
             self._seen, self._next_look = changed, now + 2.0
             worked = self._move_intake() | self._index_some()
             if worked:
-                self._seen = -1
+                # Look again, in case that was not all.
+                self._next_look = self._next_work = now + GATHER_SECONDS
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_SECONDS
             self._safely("heartbeat", self._beat)
@@ -109,11 +121,27 @@ class Keeper:
 
     def close(self) -> None:
         """Let go of the index and of the lease."""
+        self._close_index()
+        with self.runtime.main.write(beside=True) as session:
+            leases.void(session, self.holder)
+
+    def _close_index(self) -> None:
         if self._index is not None:
             self._index.close()
             self._index = None
-        with self.runtime.main.write() as session:
-            leases.void(session, self.holder)
+
+    def _begin(self) -> None:
+        """What is due once, when it has become the keeper; tried again where the index is away."""
+        if self._is_begun or time.monotonic() < self._next_begin:
+            return
+        self._next_begin = time.monotonic() + BEGIN_SECONDS
+        try:
+            note_silence(self.runtime.log, at=self.runtime.clock.now())
+            # Also what was changed while no keeper ran, or by a restored copy of the database.
+            self.ask_for_all()
+            self._is_begun = True
+        except MunimentError as error:
+            log.error("the index was not looked through", extra={"code": error.code})
 
     def _look_at_index(self) -> None:
         """Open the index now where there is none to search in, so that it is built anew."""
@@ -129,10 +157,13 @@ class Keeper:
         if time.monotonic() < self._next_lease:
             return True
         now = self.runtime.clock.now()
-        with self.runtime.main.write() as session:
+        with self.runtime.main.write(beside=True) as session:
             mine = leases.take(session, "keeper", holder=self.holder, at=now)
             if mine:
-                jobs.renew(session, holder=self.holder, at=now)
+                # It does one thing at a time, and this is another: what it still holds was claimed when the
+                # database was lost.
+                jobs.release_held_by(session, self.holder, at=now)
+        self.runtime.folder.sign_of_life("keeper").touch()
         if mine:
             self._next_lease = time.monotonic() + leases.RENEW_SECONDS
         return mine
@@ -151,44 +182,60 @@ class Keeper:
         with self.runtime.main.read() as session:
             if "keeper" not in jobs.waiting(session, at=now):
                 return False
-        with self.runtime.main.write() as session:
+        with self.runtime.main.write(beside=True) as session:
             claims = jobs.claim(session, queue="keeper", holder=self.holder, at=now, limit=INDEX_BATCH)
         failed = self._put(claims)
         now = self.runtime.clock.now()
-        with self.runtime.main.write() as session:
+        with self.runtime.main.write(beside=True) as session:
             for claim in claims:
-                if (code := failed.get(claim.id)) is None:
+                if (error := failed.get(claim.id)) is None:
                     jobs.finish(session, claim.id, holder=self.holder, at=now)
                 else:
-                    jobs.fail(session, claim.id, holder=self.holder, code=code, at=now)
+                    # However long the index is away: a record that is not in it would not be found for ever.
+                    away = isinstance(error, Unavailable)
+                    jobs.fail(session, claim.id, holder=self.holder, code=error.code, at=now, endless=True, away=away)
         return bool(claims)
 
-    def _put(self, claims: list[jobs.Claim]) -> dict[UUID, str]:
-        index, content, failed = self.open(), self.runtime.content, dict[UUID, str]()
-        for claim in claims:
-            try:
-                self._put_one(index, content, claim)
-            except IndexNotWritten as error:
-                # What was put before in this batch is dropped with it.
-                log.error("the index was not written", extra={"code": error.code})
-                return {each.id: error.code for each in claims}
-            except MunimentError as error:
-                failed[claim.id] = error.code
-                log.warning("not indexed", extra={"id": claim.arguments["record"], "code": error.code})
+    def _put(self, claims: list[jobs.Claim]) -> dict[UUID, MunimentError]:
+        """Bring the index up to date, with one commit of the log and one of the index; tells what failed and why."""
+        failed = dict[UUID, MunimentError]()
         try:
+            index = self.open()
+            try:
+                self._put_together(index, claims)
+            except (IndexNotWritten, LogUnavailable):
+                raise
+            except MunimentError:
+                # Something is wrong with one of them, which must not hold up the others.
+                failed = self._put_singly(index, claims)
             index.commit()
         except MunimentError as error:
-            log.error("the index did not commit", extra={"code": error.code})
-            return {claim.id: error.code for claim in claims}
+            # What was put before in this batch is dropped with it, or replaced when they are done again.
+            log.error("the index was not written", extra={"code": error.code})
+            if isinstance(error, IndexUnusable | IndexBusy):
+                # It is not the one that was opened any more: open it again, or build it anew.
+                self._close_index()
+            return {claim.id: error for claim in claims}
         return failed
 
-    def _put_one(self, index: SearchIndex, content: Content, claim: jobs.Claim) -> None:
-        record_id = UUID(claim.arguments["record"])
-        document = indexer.document_of(content, record_id, by=KEEPER)
-        if document is None:
-            index.remove([record_id])
-        else:
+    def _put_singly(self, index: SearchIndex, claims: list[jobs.Claim]) -> dict[UUID, MunimentError]:
+        failed = dict[UUID, MunimentError]()
+        for claim in claims:
+            try:
+                self._put_together(index, [claim])
+            except (IndexNotWritten, LogUnavailable):
+                raise
+            except MunimentError as error:
+                failed[claim.id] = error
+                log.warning("not indexed", extra={"id": claim.arguments["record"], "code": error.code})
+        return failed
+
+    def _put_together(self, index: SearchIndex, claims: list[jobs.Claim]) -> None:
+        gone = dict.fromkeys(UUID(claim.arguments["record"]) for claim in claims)
+        for document in indexer.documents_of(self.runtime.content, list(gone), by=KEEPER):
             index.put([document])
+            del gone[document.record_id]
+        index.remove(gone)
 
     def _safely(self, what: str, act: Callable[[], object]) -> None:
         try:

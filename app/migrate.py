@@ -1,6 +1,8 @@
 """Brings both databases to the present schema.
 
-Each database has a line of migrations of its own (``app/migrations/main`` and ``…/log``).
+Each database has a line of migrations of its own (``app/migrations/main`` and ``…/log``). On
+PostgreSQL one database holds both, migrated by the role that owns the tables; the role that
+Muniment runs as is then granted what it needs and no more (``app.grants``).
 Migrations expand first and contract a release later. A test holds a migrated database
 against a fresh one.
 """
@@ -11,10 +13,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Connection, Engine, MetaData, text
 
-from app import schema
+from app import grants, schema
 from app.folders import DataFolder
+from core.database import Line
 from core.errors import Conflict
 from core.sqlite import SqliteDatabase
 
@@ -25,7 +28,7 @@ class NewerData(Conflict):
     code = "newer_data"
 
 
-LINES = {"main": schema.MAIN, "log": schema.LOG}
+LINES: dict[Line, MetaData] = {"main": schema.MAIN, "log": schema.LOG}
 
 
 def upgrade(folder: DataFolder) -> None:
@@ -39,38 +42,77 @@ def upgrade(folder: DataFolder) -> None:
             database.close()
 
 
-def upgrade_engine(engine: Engine, line: str, revision: str = "head") -> None:
+def upgrade_postgresql(owner_url: str, app_role: str) -> None:
+    """Run the migrations that are missing in a PostgreSQL database, then grant ``app_role`` what it needs.
+
+    ``owner_url`` signs in as the role that owns the tables; Muniment itself never gets it. Nobody
+    writes meanwhile. Each line is one transaction: what fails leaves it as it was.
+
+    Raises:
+        NewerData: it was migrated further than this program knows.
+        RolesNotApart: ``app_role`` owns the tables, or can act as who does.
+        Unavailable: the server cannot be reached, or does not let the owner do this.
+    """
+    # Here: the embedded shape needs no PostgreSQL driver.
+    from core.postgresql import engine_of, lock_line, plain_errors
+
+    engine = engine_of(owner_url, application="muniment migrations", most_connections=1)
+    try:
+        for line in LINES:
+            with plain_errors(), engine.begin() as connection:
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+                lock_line(connection, line)
+                _upgrade(connection, line, "head")
+                grants.grant(connection, line, app_role)
+    finally:
+        engine.dispose()
+
+
+def upgrade_engine(engine: Engine, line: Line, revision: str = "head") -> None:
     """Run the migrations of one line on one database.
 
     Raises:
         NewerData: it was migrated further than this program knows.
     """
     with engine.begin() as connection:
-        config = _config(line)
-        config.attributes["connection"] = connection
-        config.attributes["metadata"] = LINES[line]
-        known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
-        present = MigrationContext.configure(connection).get_current_revision()
-        if present is not None and present not in known:
-            raise NewerData("start the newer Muniment, or restore the data folder from before it")
-        command.upgrade(config, revision)
+        _upgrade(connection, line, revision)
 
 
-def make_revision(line: str, message: str, number: str, engine: Engine) -> None:
+def make_revision(line: Line, message: str, number: str, engine: Engine) -> None:
     """Write a new migration from the difference between the tables and a migrated database (for developers)."""
     with engine.begin() as connection:
-        config = _config(line)
-        config.attributes["connection"] = connection
-        config.attributes["metadata"] = LINES[line]
-        command.revision(config, message, autogenerate=True, rev_id=number)
+        command.revision(_config(line, connection), message, autogenerate=True, rev_id=number)
 
 
-def metadata_of(line: str) -> MetaData:
+def version_table(connection: Connection, line: Line) -> str:
+    """The table that says how far a line was migrated: in PostgreSQL two lines share one database."""
+    return f"alembic_version_{line}" if connection.dialect.name == "postgresql" else "alembic_version"
+
+
+def metadata_of(line: Line) -> MetaData:
     """The tables of one line as the code declares them."""
     return LINES[line]
 
 
-def _config(line: str) -> Config:
+def _upgrade(connection: Connection, line: Line, revision: str) -> None:
+    config = _config(line, connection)
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    options = {"version_table": version_table(connection, line)}
+    present = MigrationContext.configure(connection, opts=options).get_current_revision()
+    if present is not None and present not in known:
+        raise NewerData("start the newer Muniment, or restore the data folder from before it")
+    command.upgrade(config, revision)
+
+
+def _scripts(line: Line) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations" / line))
+    return config
+
+
+def _config(line: Line, connection: Connection) -> Config:
+    config = _scripts(line)
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = LINES[line]
+    config.attributes["version_table"] = version_table(connection, line)
     return config

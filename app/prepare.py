@@ -3,10 +3,10 @@
 Kept apart from ``app.build``, because only one short-lived process needs the migrations.
 """
 
-from datetime import timedelta
+from sqlalchemy.engine import make_url
 
 from app import migrate
-from app.build import OPENINGS, databases_of, seal_of
+from app.build import OPENINGS, database_url, databases_of, key_service_of, seal_of, store_of
 from app.folders import folder_of
 from app.settings import Settings
 from audit.checkpoint import Signer
@@ -14,11 +14,7 @@ from audit.keyfile import SigningKey, create_key, load_key
 from audit.log import Log
 from audit.origin import new_origin, started_as
 from core.clock import SystemClock
-from vault.directory import DirectoryStore
 from vault.keyring import Keyring, Shredded, has_epochs
-from vault.keys import KeyFile
-
-UNFINISHED_FOR = timedelta(hours=24)
 
 
 def prepare(settings: Settings) -> None:
@@ -29,13 +25,13 @@ def prepare(settings: Settings) -> None:
     """
     folder = folder_of(settings)
     folder.make(settings.keys_folder)
-    migrate.upgrade(folder)
-    main, log_database = databases_of(folder)
+    _migrate(settings)
+    main, log_database = databases_of(settings)
     try:
         clock = SystemClock()
         with main.read() as session:
             old = has_epochs(session)
-        keys = Keyring(KeyFile.establish(settings.keys_folder, has_epochs=old))
+        keys = Keyring(key_service_of(settings, establish=True, has_epochs=old))
         keys.destroy_retired(main, at=clock.now())
         with main.write() as session:
             try:
@@ -48,14 +44,21 @@ def prepare(settings: Settings) -> None:
         # First: where the log is not the one that was signed, nothing more is written to it.
         Signer(log_database, key, folder.log / "checkpoint", clock).start()
         Log(log_database, key.origin, clock, seal=seal_of(main, keys)).start(key.origin, str(key.verifier))
-        DirectoryStore(folder.objects, folder.tmp).forget_interrupted(before=clock.now() - UNFINISHED_FOR)
+        store_of(settings).establish()
     finally:
         main.close()
         log_database.close()
 
 
+def _migrate(settings: Settings) -> None:
+    if not settings.database:
+        migrate.upgrade(folder_of(settings))
+    elif settings.database_owner:
+        migrate.upgrade_postgresql(database_url(settings, owner=True), str(make_url(settings.database).username))
+
+
 def _log_key(settings: Settings, origin: str | None) -> SigningKey:
-    path = settings.keys_folder / "log.key"
+    path = settings.log_key_file
     # A key without a log: the very first start was cut short in between.
     if origin is not None or path.exists():
         return load_key(path)

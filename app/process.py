@@ -1,10 +1,11 @@
-"""Entry of the child processes: ``python -m app.process worker|beat|keeper|prepare`` (the web server: ``-m api``).
+"""Entry of the child processes: ``python -m app.process recorder|keeper|worker|beat|prepare`` (web: ``-m api``).
 
 A child leads no life of its own: it ends when the supervisor's pipe closes or, where the
-kernel can say so, when the supervisor dies.
+kernel can say so, when the supervisor dies. This module imports little, as the recorder does.
 """
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -12,19 +13,26 @@ import threading
 from collections.abc import Callable
 
 from app import logs, settings
-from app.build import build, signer_of
-from app.runtime import Runtime
 from app.settings import Settings
 from app.supervisor import PARENT_PIPE, REPLACES
-from core import jobs, leases
-from core.errors import MunimentError
+from core.errors import MunimentError, Unavailable
+
+log = logging.getLogger("muniment.process")
 
 _PR_SET_PDEATHSIG = 1
-_SWITCH_SECONDS = 0.0005
+_AGAIN_SECONDS = 2.0
+_SWITCH_SECONDS = 0.0002
 """How long a thread keeps the interpreter while others wait. SQLite lets go of it at every statement, so a thread
 that commits asks for it many times, and it holds a lock that other processes wait for: at Python's own 5 ms a
 busy neighbour makes each of those times 5 ms."""
 
+
+_WITHOUT_LEASES = frozenset({"recorder"})
+"""Children that hold none, and come back sooner for not looking."""
+
+_NICENESS = {"worker": 5, "keeper": 2, "beat": 5}
+"""Who gives way where processors are short: people wait for the web server and the recorder, nobody for one document of
+many. What the keeper does is waited for by those who search for what they have just sent."""
 
 Child = Callable[[Settings, threading.Event], int]
 """Runs until the event is set; returns the exit code."""
@@ -39,41 +47,83 @@ def main(name: str) -> int:
     return be(name, _CHILDREN[name])
 
 
-def be(name: str, run: Child) -> int:
-    """Be a child: log as ``name``, end with the supervisor, void what the child before held, then run."""
+def be(name: str, run: Child, chosen: Settings | None = None) -> int:
+    """Be that process: log as ``name``, end with the supervisor, void what the child before held, then run.
+
+    Without a supervisor, as a container has it, it ends by SIGTERM; ``chosen`` are then its settings.
+    """
     os.environ.pop("MUNIMENT_TOKEN", None)
     pipe, replaced = os.environ.pop(PARENT_PIPE, None), os.environ.pop(REPLACES, None)
-    chosen = settings.load()
+    chosen = chosen or settings.load()
     logs.set_up(chosen.log_level, name)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    os.nice(_NICENESS.get(name, 0))
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     _end_with_parent(pipe)
-    if replaced is not None:
+    if replaced is not None and name not in _WITHOUT_LEASES:
         _void(chosen, name, int(replaced))
-    return run(chosen, stopping)
+    try:
+        if chosen.is_distributed:
+            _wait_for_database(chosen, stopping)
+        return 0 if stopping.is_set() else run(chosen, stopping)
+    except MunimentError as error:
+        # Whoever started it starts it again; in the meantime one line says why it ended.
+        log.critical("the process ends", extra={"code": error.code})
+        return 1
+
+
+def _wait_for_database(chosen: Settings, stopping: threading.Event) -> None:
+    """Until the database answers: containers start in no order, and a server may be away for a while."""
+    from app.build import databases_of
+
+    databases = databases_of(chosen)
+    try:
+        while not stopping.is_set():
+            try:
+                with databases[0].read() as session:
+                    session.connection()
+                return
+            except Unavailable as error:
+                log.warning("the process waits for the database", extra={"code": error.code})
+                stopping.wait(_AGAIN_SECONDS)
+    finally:
+        for database in databases:
+            database.close()
 
 
 def _prepare(chosen: Settings) -> int:
+    from app.build import build
     from app.prepare import prepare
+    from core import jobs, leases
 
     try:
         prepare(chosen)
-        runtime = build(chosen)
-        with runtime.main.write() as session:
-            now = runtime.clock.now()
-            leases.void_matching(session, leases.holders_of_host())
-            jobs.release_held_by(session, leases.holders_of_host(), at=now)
-        runtime.close()
+        if not chosen.is_distributed:
+            # This is the only server of its data folder: whatever held a lease on this machine has ended.
+            runtime = build(chosen)
+            with runtime.main.write() as session:
+                now = runtime.clock.now()
+                leases.void_matching(session, leases.holders_of_host())
+                jobs.release_held_by(session, leases.holders_of_host(), at=now)
+            runtime.close()
     except MunimentError as error:
         sys.stderr.write(f"{error.title()}: {error.detail}\n")
         return 1
     return 0
 
 
-def _keeper(chosen: Settings, stopping: threading.Event) -> int:
+def _recorder(chosen: Settings, stopping: threading.Event) -> int:
+    from app.recorder import run
+
+    return run(chosen, stopping)
+
+
+def keeper(chosen: Settings, stopping: threading.Event) -> int:
+    from app.build import build, signer_of
     from app.keeper import Keeper
+    from core import leases
 
     runtime = build(chosen)
     keeper = Keeper(runtime, leases.incarnation("keeper"), signer_of(runtime))
@@ -88,22 +138,26 @@ def _worker(chosen: Settings, stopping: threading.Event) -> int:
     return run(chosen, stopping)
 
 
-def _beat(chosen: Settings, stopping: threading.Event) -> int:
+def beat(chosen: Settings, stopping: threading.Event) -> int:
     from app.beat import run
 
     return run(chosen, stopping)
 
 
 _CHILDREN: dict[str, Child] = {
-    "keeper": _keeper,
+    "recorder": _recorder,
+    "keeper": keeper,
     "worker": _worker,
-    "beat": _beat,
+    "beat": beat,
 }
 
 
 def _void(chosen: Settings, name: str, pid: int) -> None:
     """Give up what the process before this one held: its supervisor saw it end."""
-    runtime: Runtime = build(chosen)
+    from app.build import build
+    from core import jobs, leases
+
+    runtime = build(chosen)
     with runtime.main.write() as session:
         ended = leases.holders_of(name, pid)
         leases.void_matching(session, ended)
@@ -112,10 +166,10 @@ def _void(chosen: Settings, name: str, pid: int) -> None:
 
 
 def _end_with_parent(pipe: str | None) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if pipe is None:
         return
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
     def wait() -> None:
         os.read(int(pipe), 1)

@@ -2,23 +2,25 @@
 
 The four sides: rows of records, documents in the index, ``record.captured`` events in the
 log, objects in the store. What is wrong with the index is repaired (it is a cache), objects
-that no row names are swept; an object that a row names and the store has lost is an alarm
-that no program can repair.
+that no row names are swept, locks that are missing are laid again; an object that a row names
+and the store has lost is an alarm that no program can repair.
 """
 
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import func, select
 
+from app.locks import locker_of
 from app.runtime import KEEPER, Runtime
 from app.sweep import named_keys, sweep_unnamed
 from audit import intake
 from audit.entries import AuditTrail
 from core import jobs
-from records import events
+from records import events, lock_check, object_lock
 from records.record import Component, Record, RecordVersion
 from search import indexer
 from search.port import IndexUnusable
+from vault.lock import LockingStore
 from vault.store import ORIGINALS
 
 
@@ -40,6 +42,17 @@ class Agreement:
     waiting_jobs: int
     failed_jobs: int
     intake_waiting: int
+    store_locks: bool
+    """Whether the store can lock; a directory cannot."""
+    locked_originals: int
+    """Under a ``COMPLIANCE`` lock, as the store itself said when it was last asked."""
+    held_originals: int
+    """Under a legal hold in the store."""
+    waiting_locks: int
+    unlockable_originals: int
+    """To be locked, in a store that cannot."""
+    lock_differences: int
+    """Locks refused, missing or not as noted, by the last comparison of log, database and store."""
 
     @property
     def agrees(self) -> bool:
@@ -48,6 +61,7 @@ class Agreement:
             self.records == self.index_documents == self.capture_events
             and self.versions + self.components == self.originals
             and self.missing_objects == 0
+            and self.lock_differences == 0
         )
 
     def to_json(self) -> dict[str, int | bool]:
@@ -65,6 +79,7 @@ def look(runtime: Runtime) -> Agreement:
         components = session.scalar(select(func.count()).select_from(Component)) or 0
         counted = jobs.counts(session)
         backlog = intake.backlog(session, at=runtime.clock.now())
+        locks = object_lock.counts(session, at=runtime.clock.now())
     with runtime.log_database.read() as session:
         captured = session.scalar(
             select(func.count()).where(AuditTrail.topic == "action", AuditTrail.key == b"record.captured")
@@ -85,14 +100,22 @@ def look(runtime: Runtime) -> Agreement:
         waiting_jobs=sum(n for (_, state), n in counted.items() if state in (jobs.READY, jobs.LEASED)),
         failed_jobs=sum(n for (_, state), n in counted.items() if state == jobs.FAILED),
         intake_waiting=backlog.waiting,
+        store_locks=isinstance(runtime.store, LockingStore),
+        locked_originals=locks.locked,
+        held_originals=locks.held,
+        waiting_locks=locks.waiting,
+        unlockable_originals=locks.cannot,
+        lock_differences=locks.differing,
     )
 
 
 def repair(runtime: Runtime) -> tuple[int, int, int]:
     """Ask for stale records to be indexed, have strays taken out, sweep unnamed objects; tells the three counts.
 
-    Indexing is done by the keeper; look again once its work is done.
+    The locks are compared, too. Indexing is done by the keeper, missing locks are laid by the worker; look again
+    once their work is done.
     """
+    lock_check.compare_all(locker_of(runtime))
     stale, strays = indexer.drift(runtime.index, runtime.main)
     indexer.ask_for(runtime.main, stale | strays, at=runtime.clock.now())
     swept = sweep_unnamed(runtime)

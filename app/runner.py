@@ -7,14 +7,15 @@ its job back with a growing delay; one that the state of things forbids for good
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
 from app.runtime import Runtime
 from core import jobs
-from core.errors import IntegrityFailure, Invalid, MunimentError, NotFound
+from core.errors import IntegrityFailure, Invalid, MunimentError, NotFound, Unavailable
 from core.jobs import Claim
+from ingest.clamd import ScannerAway
 
 log = logging.getLogger("muniment.jobs")
 RENEW_SECONDS = 20.0
@@ -24,30 +25,62 @@ Handler = Callable[[Runtime, Claim, str], None]
 
 
 class Runner:
-    """Runs the jobs of one queue, in as many threads as call it."""
+    """Runs jobs of some queues, in as many threads as call it."""
 
-    def __init__(self, runtime: Runtime, handlers: Mapping[str, Handler], holder: str) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        handlers: Mapping[str, Handler],
+        holder: str,
+        *,
+        limits: Mapping[str, threading.Semaphore] | None = None,
+    ) -> None:
+        """``limits`` say how many threads may run jobs of a queue at once; others may be run by all."""
         self._runtime = runtime
         self._handlers = handlers
         self._holder = holder
+        self._limits = dict(limits or {})
+        self._running: set[UUID] = set()
 
-    def run_all(self, queue: str, *, stopping: Callable[[], bool] = lambda: False) -> int:
+    @property
+    def running(self) -> frozenset[UUID]:
+        """The jobs that are being worked on at this moment."""
+        return frozenset(self._running)
+
+    def run_all(self, queues: Sequence[str], *, stopping: Callable[[], bool] = lambda: False) -> int:
         """Run jobs until none is ready; tells how many were run."""
         count = 0
-        while not stopping() and self.run_one(queue):
+        while not stopping() and self.run_one(queues):
             count += 1
         return count
 
-    def run_one(self, queue: str) -> bool:
-        """Run the most urgent job; ``False`` where none is ready."""
-        now = self._runtime.clock.now()
+    def run_one(self, queues: Sequence[str]) -> bool:
+        """Run the most urgent job of the first queue that has any; ``False`` where none is ready."""
         with self._runtime.main.read() as session:
-            if queue not in jobs.waiting(session, at=now):
-                return False
-        with self._runtime.main.write() as session:
+            waiting = jobs.waiting(session, at=self._runtime.clock.now())
+        return any(self._run_of(queue) for queue in queues if queue in waiting)
+
+    def _run_of(self, queue: str) -> bool:
+        limit = self._limits.get(queue)
+        if limit is None:
+            return self._claim_and_run(queue)
+        if not limit.acquire(blocking=False):
+            return False
+        try:
+            return self._claim_and_run(queue)
+        finally:
+            limit.release()
+
+    def _claim_and_run(self, queue: str) -> bool:
+        now = self._runtime.clock.now()
+        with self._runtime.main.write(beside=True) as session:
             claims = jobs.claim(session, queue=queue, holder=self._holder, at=now)
+        self._running.update(claim.id for claim in claims)
         for claim in claims:
-            self._run(claim)
+            try:
+                self._run(claim)
+            finally:
+                self._running.discard(claim.id)
         return bool(claims)
 
     def _run(self, claim: Claim) -> None:
@@ -59,20 +92,23 @@ class Runner:
             log.warning(
                 "job failed", extra={"job": claim.name, "id": str(claim.id), "code": code}, exc_info=_traced(error)
             )
-            with self._runtime.main.write() as session:
-                jobs.fail(session, claim.id, holder=self._holder, code=code, at=self._runtime.clock.now(), final=final)
+            now = self._runtime.clock.now()
+            with self._runtime.main.write(beside=True) as session:
+                jobs.fail(session, claim.id, holder=self._holder, code=code, at=now, final=final, away=_is_away(error))
 
 
 @contextmanager
-def renewing_leases(runtime: Runtime, holder: str) -> Iterator[None]:
-    """Renew all leases of ``holder`` every 20 s while the block runs."""
-    ended = threading.Event()
+def renewing_leases(runtime: Runtime, holder: str, runner: Runner) -> Iterator[None]:
+    """Renew the leases of ``holder`` on what ``runner`` works on, every 20 s while the block runs."""
+    ended, sign = threading.Event(), runtime.folder.sign_of_life(holder.split("/")[1])
+    sign.touch()
 
     def renew() -> None:
         while not ended.wait(RENEW_SECONDS):
             try:
-                with runtime.main.write() as session:
-                    jobs.renew(session, holder=holder, at=runtime.clock.now())
+                with runtime.main.write(beside=True) as session:
+                    jobs.renew(session, holder=holder, at=runtime.clock.now(), running=runner.running)
+                sign.touch()
             except MunimentError as error:
                 log.warning("leases not renewed", extra={"code": error.code})
 
@@ -87,8 +123,17 @@ def renewing_leases(runtime: Runtime, holder: str) -> Iterator[None]:
 
 def finish(runtime: Runtime, job: UUID, holder: str) -> None:
     """Mark a job as done in a transaction of its own: for handlers without a last write of theirs."""
-    with runtime.main.write() as session:
+    with runtime.main.write(beside=True) as session:
         jobs.finish(session, job, holder=holder, at=runtime.clock.now())
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a server is away or this worker is ending, rather than something be wrong with the document.
+
+    A bare ``Unavailable`` is an extraction child that does not live. A scanner may be away for good, and after
+    some hours people are to know.
+    """
+    return isinstance(error, Unavailable) and type(error) is not Unavailable and not isinstance(error, ScannerAway)
 
 
 def _traced(error: BaseException) -> bool:

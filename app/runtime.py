@@ -7,7 +7,7 @@ from app.folders import DataFolder
 from app.settings import Settings
 from audit.log import Log
 from core.clock import Clock
-from core.sqlite import SqliteDatabase
+from core.database import Database
 from ingest.receive import Receiver
 from records.content import Content
 from search.port import SearchReader
@@ -21,8 +21,8 @@ class Runtime:
 
     settings: Settings
     folder: DataFolder
-    main: SqliteDatabase
-    log_database: SqliteDatabase
+    main: Database
+    log_database: Database
     log: Log
     store: ObjectStore
     keys: Keyring

@@ -36,6 +36,7 @@ MODULES = (
     "records.derived",
     "records.events",
     "records.field",
+    "records.object_lock",
     "records.party",
     "records.placement",
     "records.record",

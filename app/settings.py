@@ -49,6 +49,10 @@ class Settings:
     )
     public_url: str = field(default="", metadata=_says("How people reach Muniment, where that is not host and port."))
     keys: Path | None = field(default=None, metadata=_says("Folder of the keys; default: `keys` in the data folder."))
+    log_key: Path | None = field(
+        default=None,
+        metadata=_says("Key file that signs the audit log, for the keeper alone; default: `log.key` with the keys."),
+    )
     origin: str = field(
         default="",
         metadata=_says(
@@ -59,6 +63,13 @@ class Settings:
     largest_upload_bytes: int = field(default=4 * 1024**3, metadata=_says("Largest file taken in, in bytes."))
     largest_read_bytes: int = field(
         default=256 * 1024**2, metadata=_says("Largest file whose text is read, in bytes; a larger one is kept unread.")
+    )
+    clamd: str = field(
+        default="",
+        metadata=_says(
+            "Malware scanner: clamd at `host:port`, or the path of its socket. Nothing is read before it was scanned; "
+            "empty: nothing is scanned."
+        ),
     )
     tessdata: str = field(default="", metadata=_says("More folders with OCR models, separated by colons."))
     time_zone: str = field(default="Europe/Berlin", metadata=_says("IANA time zone of the first legal entity."))
@@ -130,6 +141,11 @@ class Settings:
     def keys_folder(self) -> Path:
         """Where the keys lie."""
         return self.keys or self.data / "keys"
+
+    @property
+    def log_key_file(self) -> Path:
+        """Where the key lies that signs the audit log."""
+        return self.log_key or self.keys_folder / "log.key"
 
     @property
     def worker_count(self) -> int:
@@ -249,10 +265,17 @@ def _check(settings: Settings) -> None:
     if settings.workers < 0 or settings.largest_upload_bytes < 1 or settings.largest_read_bytes < 1:
         raise BadSetting("workers is 0 or more, largest_upload_bytes and largest_read_bytes 1 or more")
     _check_servers(settings)
+    _check_clamd(settings.clamd)
     if settings.time_zone not in available_timezones():
         raise BadSetting("time_zone is a name such as Europe/Berlin")
     if settings.log_level not in ("error", "warning", "info", "debug"):
         raise BadSetting("log_level is error, warning, info or debug")
+
+
+def _check_clamd(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if address and not address.startswith("/") and not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise BadSetting("clamd is an address such as 127.0.0.1:3310, or the path of its socket")
 
 
 _SCHEMES = {

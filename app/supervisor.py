@@ -1,6 +1,6 @@
 """``muniment serve``: starts the processes of Muniment, watches them, and stops them in order.
 
-Children: the web server, the worker, beat and the keeper. A child that dies is started
+Children: the recorder, the keeper, the worker, beat and the web server. A child that dies is started
 again, ever later where it keeps dying. The lease of a child that was seen to end is voided at once,
 so that its work goes on without waiting. A child ends when the supervisor does (its pipe
 closes, and the kernel signals it).
@@ -25,8 +25,10 @@ from app.settings import Settings
 
 log = logging.getLogger("muniment.supervisor")
 
-ORDER = ("keeper", "worker", "beat", "web")
+ORDER = ("recorder", "keeper", "worker", "beat", "web")
 """In which children start; they stop the other way round, so that nothing is accepted that cannot be logged."""
+_EMBEDDED_ONLY = frozenset({"recorder"})
+"""Not where the log lies in a database of many machines."""
 STOP_SECONDS = 20.0
 PARENT_PIPE, REPLACES = "_MUNIMENT_PARENT_PIPE", "_MUNIMENT_REPLACES"
 """How a child learns of its supervisor's pipe, and whose leases it voids. Not settings."""
@@ -59,7 +61,7 @@ class Supervisor:
         self._settings = settings
         self._folder = folder
         self._environment = dict(environment) | settings.to_environment()
-        self._children = [Child(name) for name in ORDER]
+        self._children = [Child(name) for name in ORDER if not (settings.is_distributed and name in _EMBEDDED_ONLY)]
         self._stopping = threading.Event()
 
     def prepare(self) -> None:

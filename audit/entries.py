@@ -23,11 +23,8 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
-    bindparam,
     event,
     insert,
-    select,
-    update,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -149,27 +146,21 @@ def trail_of(body: dict[str, Any]) -> tuple[tuple[str, bytes], ...]:
     return tuple(topics if len(objects) < 2 else dict.fromkeys(topics))
 
 
-_READ_HEAD = select(
-    _HEAD.c.size, _HEAD.c.range, _HEAD.c.previous, _HEAD.c.last_append_us, _HEAD.c.epoch
-).with_for_update()
+_READ_HEAD = "SELECT size, range, previous, last_append_us, epoch FROM audit_head"
 _MOVE_HEAD = (
-    update(_HEAD)
-    .where(_HEAD.c.size == bindparam("old_size"), _HEAD.c.previous == bindparam("old_previous"))
-    .values(
-        size=bindparam("new_size"),
-        range=bindparam("new_range"),
-        previous=bindparam("new_previous"),
-        last_append_us=bindparam("new_last"),
-    )
+    "UPDATE audit_head SET size = ?, range = ?, previous = ?, last_append_us = ? WHERE size = ? AND previous = ?"
 )
 
 
 def lock_head(connection: Connection) -> Head | None:
     """The head row, locked until the transaction ends; ``None`` before the log has started."""
-    row = connection.execute(_READ_HEAD).one_or_none()
+    # SQLite has no row locks: there the whole transaction is the only one.
+    lock = "" if connection.dialect.name == "sqlite" else " FOR UPDATE"
+    row = _execute(connection, _READ_HEAD + lock).fetchone()
     if row is None:
         return None
-    return Head(CompactRange.from_bytes(row.size, row.range), row.previous, row.last_append_us, row.epoch)
+    size, hashes, previous, last_append_us, epoch = row
+    return Head(CompactRange.from_bytes(size, hashes), previous, last_append_us, epoch)
 
 
 def append(connection: Connection, head: Head, items: Sequence[Prepared], *, now_us: int) -> list[Receipt]:
@@ -196,15 +187,7 @@ def append(connection: Connection, head: Head, items: Sequence[Prepared], *, now
     insert_rows(connection, _LEAVES, leaves)
     insert_rows(connection, _TRAIL, trail)
     insert_rows(connection, _NODES, completed)
-    values = {
-        "old_size": first,
-        "old_previous": head.previous,
-        "new_size": tree.size,
-        "new_range": tree.to_bytes(),
-        "new_previous": previous,
-        "new_last": appended_us,
-    }
-    moved = connection.execute(_MOVE_HEAD, values)
+    moved = _execute(connection, _MOVE_HEAD, (tree.size, tree.to_bytes(), previous, appended_us, first, head.previous))
     if moved.rowcount != 1:
         raise HeadMoved("another writer moved the head inside this transaction")
     return receipts
@@ -221,17 +204,42 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, 
     """Insert rows given in the order of the table's columns, by few statements of many rows each.
 
     The driver lets other threads run at every statement, and ``executemany`` makes one of each
-    row: with many waiting threads that took longer than the writing.
+    row: with many waiting threads that took longer than the writing. PostgreSQL takes each
+    column as one array, by a statement that is the same for any number of rows, and so planned once.
     """
+    if connection.dialect.name == "postgresql":
+        if rows:
+            _execute(connection, _unnest_statement(table), [list(column) for column in zip(*rows, strict=True)])
+        return
     for place in range(0, len(rows), _ROWS_AT_ONCE):
         chunk = rows[place : place + _ROWS_AT_ONCE]
         values = tuple(chain.from_iterable(chunk))
-        connection.exec_driver_sql(_insert_statement(table, len(chunk), connection.dialect.paramstyle), values)
+        _execute(connection, _insert_statement(table, len(chunk)), values)
+
+
+def _execute(connection: Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    """Give a statement, with ``?`` for each value, straight to the driver; returns the driver's cursor.
+
+    Every append runs these few: what SQLAlchemy does around one takes longer than most of them.
+    """
+    cursor = connection.connection.cursor()
+    cursor.execute(sql if connection.dialect.paramstyle == "qmark" else sql.replace("?", "%s"), values)
+    return cursor
+
+
+@lru_cache
+def _unnest_statement(table: Table) -> str:
+    from sqlalchemy.dialects import postgresql
+
+    names = ", ".join(column.name for column in table.columns)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    arrays = ", ".join(f"%b::{column.type.compile(dialect)}[]" for column in table.columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608 (names only)
 
 
 @lru_cache(maxsize=1024)
-def _insert_statement(table: Table, count: int, paramstyle: str) -> str:
-    row = ", ".join(["?" if paramstyle == "qmark" else "%s"] * len(table.columns))
+def _insert_statement(table: Table, count: int) -> str:
+    row = ", ".join("?" * len(table.columns))
     names = ", ".join(column.name for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([f'({row})'] * count)}"  # noqa: S608 (names only)
 
@@ -252,7 +260,7 @@ def guards(table: str, dialect: str) -> list[str]:
     if dialect == "postgresql":
         statements.append(
             "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{refuse}'; END $$"
+            f"$$ BEGIN RAISE EXCEPTION '{refuse}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
         )
         statements.append(
             f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION audit_refuse()"

@@ -9,9 +9,23 @@ numbers of the rows moved are counted in the log and told by every heartbeat.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, delete, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from audit.draft import Draft, draft
@@ -54,6 +68,18 @@ class AuditIntakeOpening(MainTable):
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+# Built once, and of the tables themselves: every change adds a row, and every row is moved.
+_INTAKE, _OPENINGS = cast(Table, AuditIntake.__table__), cast(Table, AuditIntakeOpening.__table__)
+_ADD, _ADD_OPENING = insert(_INTAKE), insert(_OPENINGS)
+_OLDEST = select(_INTAKE.c.number, _INTAKE.c.event_id, _INTAKE.c.draft).order_by(_INTAKE.c.number).limit(BATCH)
+_THESE: BindParameter[bytes] = bindparam("ids", expanding=True)
+_OPENINGS_OF = select(_OPENINGS.c.event_id, _OPENINGS.c.field, _OPENINGS.c.nonce, _OPENINGS.c.sealed).where(
+    _OPENINGS.c.event_id.in_(_THESE)
+)
+_REMOVE = delete(_INTAKE).where(_INTAKE.c.event_id.in_(_THESE))
+_REMOVE_OPENINGS = delete(_OPENINGS).where(_OPENINGS.c.event_id.in_(_THESE))
+
+
 @dataclass(frozen=True, slots=True)
 class Backlog:
     """What waits to be moved."""
@@ -72,13 +98,13 @@ def append(session: WriteSession, event: Event, *, at: datetime) -> UUID:
     """
     drafts = draft(event, at)
     session.execute(
-        insert(AuditIntake),
+        _ADD,
         [{"event_id": item.event_id.bytes, "draft": item.to_bytes(), "added_at": at} for item in drafts],
     )
     openings = [opening for item in drafts for opening in item.openings]
     if openings:
         rows = sealed(openings, seal_for(session))
-        session.execute(insert(AuditIntakeOpening), [row._asdict() for row in rows])
+        session.execute(_ADD_OPENING, [row._asdict() for row in rows])
     session.wake.add(QUEUE)
     return drafts[0].event_id
 
@@ -92,22 +118,15 @@ def sequence_intake(main: Database, log: Log, *, at: datetime) -> int:
         LogUnavailable: the log cannot be written; the rows wait on.
     """
     with main.read() as session:
-        rows = session.execute(
-            select(AuditIntake.number, AuditIntake.event_id, AuditIntake.draft)
-            .order_by(AuditIntake.number)
-            .limit(BATCH)
-        ).all()
+        rows = session.execute(_OLDEST).all()
+        if not rows:
+            return 0
         ids = [row.event_id for row in rows]
-        openings = [
-            SealedOpening(row.event_id, row.field, row.nonce, row.sealed)
-            for row in session.scalars(select(AuditIntakeOpening).where(AuditIntakeOpening.event_id.in_(ids)))
-        ]
-    if not rows:
-        return 0
+        openings = [SealedOpening(*row) for row in session.execute(_OPENINGS_OF, {"ids": ids})]
     log.move([Draft.from_bytes(row.draft) for row in rows], openings, high=rows[-1].number)
-    with main.write() as session:
-        session.execute(delete(AuditIntakeOpening).where(AuditIntakeOpening.event_id.in_(ids)))
-        session.execute(delete(AuditIntake).where(AuditIntake.event_id.in_(ids)))
+    with main.write(beside=True) as session:
+        session.execute(_REMOVE_OPENINGS, {"ids": ids})
+        session.execute(_REMOVE, {"ids": ids})
     return len(rows)
 
 

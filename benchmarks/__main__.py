@@ -18,14 +18,18 @@ from benchmarks.figures import Figure, table
 NAMES = (
     "vault",
     "audit_append",
+    "postgresql",
     "memory",
     "upload",
     "log_wait",
     "search_engine",
     "search_http",
+    "search_elastic",
     "pipeline",
     "scans",
     "kills",
+    "shapes",
+    "cluster_kills",
 )
 """In this order; each is a module with ``run(quick=…)``."""
 

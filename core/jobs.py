@@ -7,14 +7,31 @@ a lease that runs out, or whose holder is known to have ended, puts the job back
 Handlers may run twice and look at the state of things first.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, Index, String, delete, func, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    CursorResult,
+    Index,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import AT, MainTable, ReadSession, WriteSession, insert_for
 from core.identifiers import new_id
 
 LEASE = timedelta(seconds=60)
@@ -23,7 +40,11 @@ MAX_DEATHS = 24
 """Attempts after which a job whose holders keep ending is not tried again; many, since a holder may end
 for reasons that have nothing to do with it."""
 WORKER_DIED = "worker_died"
+_ENDLESS_SECONDS = 120
 _BACKOFF_SECONDS = (1, 5, 30, 120, 600, 1800, 3600)
+_AWAY_SECONDS = 5
+_STARTING = timedelta(seconds=15)
+"""A job claimed within this time may not have been begun yet by its holder."""
 
 READY, LEASED, DONE, FAILED = "ready", "leased", "done", "failed"
 
@@ -58,6 +79,36 @@ class Job(MainTable):
     ended_at: Mapped[datetime | None]
 
 
+# Built once, and of the table itself: each job is claimed and finished by these, and to build one costs more.
+_JOBS = cast(Table, Job.__table__)
+_ADD = insert(_JOBS)
+_READY = (_JOBS.c.state == READY) & (_JOBS.c.ready_at <= AT)
+_WAITING = select(_JOBS.c.queue).where(_READY).distinct()
+_NEXT = (
+    select(_JOBS.c.id, _JOBS.c.name, _JOBS.c.arguments, _JOBS.c.attempts, _JOBS.c.queue, _JOBS.c.priority)
+    .where(_JOBS.c.queue == bindparam("in_queue"), _READY)
+    .order_by(_JOBS.c.priority, _JOBS.c.ready_at)
+    .limit(bindparam("most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_LEASE = (
+    update(_JOBS)
+    .where(_JOBS.c.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        state=LEASED,
+        holder=bindparam("by"),
+        lease_until=bindparam("until"),
+        attempts=_JOBS.c.attempts + 1,
+        key=None,
+    )
+)
+_HELD = (_JOBS.c.id == bindparam("job")) & (_JOBS.c.holder == bindparam("by")) & (_JOBS.c.state == LEASED)
+_FINISH = update(_JOBS).where(_HELD).values(state=DONE, ended_at=AT, lease_until=None, error_code=None)
+_HOLDS = select(_JOBS.c.id).where(_HELD)
+_ONCE: dict[str, Any] = {}
+"""By the database's dialect: what ``_once`` has built."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A leased job as its handler sees it."""
@@ -66,6 +117,8 @@ class Claim:
     name: str
     arguments: dict[str, str]
     attempts: int
+    queue: str
+    priority: int
 
 
 def add(
@@ -84,47 +137,61 @@ def add(
 
     ``key`` makes the promise once: ``None`` is returned where the same work already waits.
     """
-    if key is not None and session.scalar(select(Job.id).where(Job.key == key)) is not None:
+    job = new_id()
+    values = {
+        "id": job,
+        "name": name,
+        "subject": subject,
+        "arguments": {field: str(value) for field, value in arguments.items()},
+        "queue": queue,
+        "priority": priority,
+        "state": READY,
+        "ready_at": ready_at or at,
+        "attempts": 0,
+        "key": key,
+        "added_at": at,
+    }
+    if key is None:
+        session.execute(_ADD, values)
+    elif session.scalar(_once(session), values) != job:
         return None
-    job = Job(
-        id=new_id(),
-        name=name,
-        subject=subject,
-        arguments={field: str(value) for field, value in arguments.items()},
-        queue=queue,
-        priority=priority,
-        state=READY,
-        ready_at=ready_at or at,
-        key=key,
-        added_at=at,
-    )
-    session.add(job)
-    session.flush()
     session.wake.add(queue)
-    return job.id
+    return job
+
+
+def _once(session: WriteSession) -> Any:
+    """Adds a job whose key no other has; else locks that other until COMMIT, and returns its id.
+
+    Locked, so that it is claimed after this transaction only: its handler must see what was changed here.
+    """
+    dialect = session.get_bind().dialect.name
+    if dialect not in _ONCE:
+        statement = insert_for(session, _JOBS)
+        taken = {"key": statement.excluded.key}
+        _ONCE[dialect] = statement.on_conflict_do_update(index_elements=["key"], set_=taken).returning(_JOBS.c.id)
+    return _ONCE[dialect]
 
 
 def claim(session: WriteSession, *, queue: str, holder: str, at: datetime, limit: int = 1) -> list[Claim]:
     """Lease up to ``limit`` ready jobs of a queue, the most urgent and oldest first."""
-    rows = session.scalars(
-        select(Job)
-        .where(Job.queue == queue, Job.state == READY, Job.ready_at <= at)
-        .order_by(Job.priority, Job.ready_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for job in rows:
-        job.state, job.holder, job.lease_until, job.attempts = LEASED, holder, at + LEASE, job.attempts + 1
-        job.key = None
-    return [Claim(job.id, job.name, dict(job.arguments), job.attempts) for job in rows]
+    rows = session.execute(_NEXT, {"in_queue": queue, "at": at, "most": limit}).all()
+    if rows:
+        session.execute(_LEASE, {"ids": [job.id for job in rows], "by": holder, "until": at + LEASE})
+    return [Claim(job.id, job.name, job.arguments, job.attempts + 1, job.queue, job.priority) for job in rows]
 
 
-def renew(session: WriteSession, *, holder: str, at: datetime) -> int:
-    """Prolong every lease of ``holder``; tells how many there are."""
-    rows = session.execute(
-        update(Job).where(Job.holder == holder, Job.state == LEASED).values(lease_until=at + LEASE).returning(Job.id)
-    ).all()
-    return len(rows)
+def renew(session: WriteSession, *, holder: str, at: datetime, running: Collection[UUID] | None = None) -> int:
+    """Prolong every lease of ``holder``; tells how many there are.
+
+    With ``running``, what it really works on: only those are prolonged, and others of its leases are put back. It
+    has such where the database was lost while it claimed a job, or before it could say what became of one.
+    """
+    mine = update(Job).where(Job.holder == holder, Job.state == LEASED)
+    if running is not None:
+        mine = mine.where(Job.id.in_(running))
+        stray = Job.id.not_in(running) & (Job.lease_until <= at + LEASE - _STARTING)
+        _put_back(session, (Job.holder == holder) & stray, at)
+    return len(session.execute(mine.values(lease_until=at + LEASE).returning(Job.id)).all())
 
 
 def finish(session: WriteSession, job_id: UUID, *, holder: str, at: datetime) -> bool:
@@ -133,32 +200,44 @@ def finish(session: WriteSession, job_id: UUID, *, holder: str, at: datetime) ->
     Call it in the transaction that writes the outcome, and roll back on ``False``:
     somebody else has the job now.
     """
-    rows = session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.holder == holder, Job.state == LEASED)
-        .values(state=DONE, ended_at=at, lease_until=None, error_code=None)
-        .returning(Job.id)
-    ).all()
-    return bool(rows)
+    done = cast("CursorResult[Any]", session.execute(_FINISH, {"job": job_id, "by": holder, "at": at}))
+    return done.rowcount == 1
 
 
 def holds(session: ReadSession, job_id: UUID, *, holder: str) -> bool:
     """Whether ``holder`` still has the job: to be asked in each transaction that writes a part of the outcome."""
-    has = select(Job.id).where(Job.id == job_id, Job.holder == holder, Job.state == LEASED)
-    return session.scalar(has) is not None
+    return session.scalar(_HOLDS, {"job": job_id, "by": holder}) is not None
 
 
-def fail(session: WriteSession, job_id: UUID, *, holder: str, code: str, at: datetime, final: bool = False) -> None:
-    """Put a job back with a growing delay, or end it as failed after eight attempts."""
-    job = session.scalar(select(Job).where(Job.id == job_id, Job.holder == holder, Job.state == LEASED))
+def fail(
+    session: WriteSession,
+    job_id: UUID,
+    *,
+    holder: str,
+    code: str,
+    at: datetime,
+    final: bool = False,
+    endless: bool = False,
+    away: bool = False,
+) -> None:
+    """Put a job back with a growing delay, or end it as failed after eight attempts.
+
+    With ``endless`` it never ends so, and waits two minutes at most. With ``away``, where a server that it needs
+    cannot be reached, it waits five seconds however often, and the attempt does not count: it is no fault of the job.
+    """
+    mine = select(Job).where(Job.id == job_id, Job.holder == holder, Job.state == LEASED)
+    job = session.scalar(mine.with_for_update())
     if job is None:
         return
     job.error_code, job.holder, job.lease_until = code, None, None
-    if final or job.attempts >= MAX_ATTEMPTS:
+    if away and not final:
+        job.state, job.attempts = READY, job.attempts - 1
+        job.ready_at = at + timedelta(seconds=_AWAY_SECONDS)
+    elif final or (job.attempts >= MAX_ATTEMPTS and not endless):
         job.state, job.ended_at = FAILED, at
     else:
         delay = _BACKOFF_SECONDS[min(job.attempts, len(_BACKOFF_SECONDS)) - 1]
-        job.state, job.ready_at = READY, at + timedelta(seconds=delay)
+        job.state, job.ready_at = READY, at + timedelta(seconds=min(delay, _ENDLESS_SECONDS) if endless else delay)
 
 
 def release_expired(session: WriteSession, *, at: datetime) -> set[str]:
@@ -173,7 +252,7 @@ def release_held_by(session: WriteSession, beginning: str, *, at: datetime) -> s
 
 def waiting(session: ReadSession, *, at: datetime) -> set[str]:
     """Queues with work that is ready now."""
-    return set(session.scalars(select(Job.queue).where(Job.state == READY, Job.ready_at <= at).distinct()))
+    return set(session.scalars(_WAITING, {"at": at}))
 
 
 def counts(session: ReadSession) -> dict[tuple[str, str], int]:
@@ -200,7 +279,8 @@ def forget_done(session: WriteSession, *, before: datetime) -> int:
 
 def _put_back(session: WriteSession, condition: ColumnElement[bool], at: datetime) -> set[str]:
     queues = set()
-    for job in session.scalars(select(Job).where(Job.state == LEASED, condition)):
+    lost = select(Job).where(Job.state == LEASED, condition).order_by(Job.id)
+    for job in session.scalars(lost.with_for_update()):
         job.holder, job.lease_until = None, None
         if job.attempts >= MAX_DEATHS:
             job.state, job.ended_at, job.error_code = FAILED, at, WORKER_DIED

@@ -9,10 +9,10 @@ import secrets
 import socket
 from datetime import datetime, timedelta
 
-from sqlalchemy import String, delete, select
+from sqlalchemy import String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import MainTable, WriteSession
+from core.database import MainTable, WriteSession, insert_for
 
 LEASE = timedelta(seconds=60)
 RENEW_SECONDS = 20.0
@@ -35,10 +35,12 @@ def incarnation(name: str) -> str:
 
 def take(session: WriteSession, name: str, *, holder: str, at: datetime) -> bool:
     """Take or renew a lease; ``False`` while another holder has it."""
-    row = session.scalar(select(ProcessLease).where(ProcessLease.name == name).with_for_update())
-    if row is None:
-        session.add(ProcessLease(name=name, holder=holder, until=at + LEASE))
-        return True
+    session.execute(
+        insert_for(session, ProcessLease)
+        .values(name=name, holder=holder, until=at + LEASE)
+        .on_conflict_do_nothing(index_elements=["name"])
+    )
+    row = session.get_one(ProcessLease, name, with_for_update=True)
     if row.holder != holder and row.until > at:
         return False
     row.holder, row.until = holder, at + LEASE

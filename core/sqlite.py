@@ -19,8 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
-from core.database import NestedWrite, ReadSession, WriteSession
-from core.errors import IntegrityFailure, Unavailable
+from core.database import Busy, Damaged, DiskTrouble, NestedWrite, ReadSession, WriteSession
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -36,22 +35,7 @@ _PRAGMAS = (
 )
 
 
-class Damaged(IntegrityFailure):
-    """The database file is damaged."""
-
-    code = "database_damaged"
-
-
-class DiskTrouble(Unavailable):
-    """The disk is full or cannot be written; nothing was changed."""
-
-    code = "disk_unwritable"
-
-
-class Busy(Unavailable):
-    """Another program holds the database file; nothing was changed."""
-
-    code = "database_busy"
+__all__ = ["Busy", "Damaged", "DiskTrouble", "SqliteDatabase"]
 
 
 class SqliteDatabase:
@@ -64,6 +48,7 @@ class SqliteDatabase:
         self._readers = _engine(path, "BEGIN", query_only=True)
         self._lock = _WriterLock(path.with_name(path.name + ".lock"))
         self._watcher: Connection | None = None
+        self._kept: Connection | None = None
 
     @property
     def engine(self) -> Engine:
@@ -76,13 +61,23 @@ class SqliteDatabase:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[WriteSession]:
+    def write(self, *, beside: bool = False) -> Iterator[WriteSession]:
+        # There is one writer in any case.
         with _plain_errors(), self.exclusive(), WriteSession(self._writers, expire_on_commit=False) as session:
             yield session
             session.commit()
             woken = frozenset(session.wake)
         if woken:
             self.after_commit(woken)
+
+    @contextmanager
+    def write_often(self) -> Iterator[Connection]:
+        """See the port: on a connection that is kept."""
+        with _plain_errors(), self.exclusive():
+            if self._kept is None:
+                self._kept = self._writers.connect()
+            with self._kept.begin():
+                yield self._kept
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -94,10 +89,7 @@ class SqliteDatabase:
             self._lock.release()
 
     def change_count(self) -> int:
-        """A number that differs after any other connection has committed; cheap enough to poll.
-
-        For the one thread that polls it.
-        """
+        """See the port: SQLite counts the commits of others."""
         if self._watcher is None:
             # The number is per connection, so it has one of its own.
             self._watcher = self._readers.connect()
@@ -109,6 +101,9 @@ class SqliteDatabase:
         if self._watcher is not None:
             self._watcher.close()
             self._watcher = None
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
         self._writers.dispose()
         self._readers.dispose()
         self._lock.close()
@@ -164,7 +159,8 @@ def _engine(path: Path, begin: str, *, query_only: bool) -> Engine:
             connection.execute("PRAGMA query_only=ON")
 
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # Straight to the driver: SQLAlchemy's way around a statement costs more than BEGIN.
+        connection.connection.cursor().execute(begin)
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", start)
@@ -176,8 +172,8 @@ def _plain_errors() -> Iterator[None]:
     """Turn the driver's words for a full, read-only, damaged or busy file into ours."""
     try:
         yield
-    except DatabaseError as error:
-        name = getattr(error.orig, "sqlite_errorname", "") or ""
+    except (DatabaseError, sqlite3.Error) as error:
+        name = getattr(getattr(error, "orig", error), "sqlite_errorname", "") or ""
         if name.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
             raise DiskTrouble("check free space and that the data folder can be written") from error
         if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):

@@ -46,11 +46,14 @@ class Child:
             cage.limit_processor_seconds(int(self.limits.base_seconds) + _PROCESSOR_SECONDS)
             document = self._document(request, descriptor)
             if request["do"] == "extract":
+                self.recognizer.is_wanted = bool(request.get("recognise", True))
                 self._extract(document)
             else:
                 self._render(request, document)
         except base.Stop as stop:
             trouble = stop.trouble
+        except ocr.NotNow:
+            send_frame(self.channel, {"frame": "needs_recognition"})
         except MemoryError:
             trouble = Trouble("memory_limit", f"It took more than {self.limits.memory_bytes // (1024 * 1024)} MiB.")
         except Exception as error:  # whatever a library raises on hostile bytes is its answer

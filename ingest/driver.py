@@ -36,11 +36,16 @@ class ExtractionInterrupted(Unavailable):
 
 
 class Ended(Exception):
-    """The child is gone, or had to be killed; ``trouble`` says why (``None``: it was idle and had not begun)."""
+    """The child is gone, or had to be killed; ``trouble`` says why (``None``: it was idle and had not begun).
 
-    def __init__(self, trouble: Trouble | None) -> None:
+    ``killed``: somebody else killed it, most likely the system for want of memory, and it need not be the
+    document's fault.
+    """
+
+    def __init__(self, trouble: Trouble | None, *, killed: bool = False) -> None:
         super().__init__()
         self.trouble = trouble
+        self.killed = killed
 
 
 class Driver:
@@ -93,7 +98,7 @@ class Driver:
                 try:
                     send_frame(self._channel, request, descriptor=descriptor)
                 except OSError:
-                    raise Ended(self._why_ended(size)) from None
+                    raise self._why_ended() from None
                 for frame in self._receive(size):
                     begun = True
                     yield frame
@@ -102,7 +107,8 @@ class Driver:
             except Ended as ended:
                 self.kill()
                 if begun or ended.trouble is not None or attempt == 2:
-                    raise Ended(ended.trouble or Trouble("reader_failed", "The reader ended at once.")) from None
+                    trouble = ended.trouble or Trouble("reader_failed", "The reader ended at once.")
+                    raise Ended(trouble, killed=ended.killed) from None
             except GeneratorExit:
                 self.kill()  # frames of this answer are still to come: never mix them with the next one's
                 raise
@@ -122,12 +128,12 @@ class Driver:
             try:
                 piece = self._channel.recv(1 << 20)
                 if not piece:
-                    raise Ended(self._why_ended(size))
+                    raise self._why_ended()
                 self._frames.feed(piece)
             except TimeoutError:
                 pass
             except OSError:
-                raise Ended(self._why_ended(size)) from None
+                raise self._why_ended() from None
             now = time.monotonic()
             if now > deadline:
                 raise Ended(Trouble("time_limit", "It was stopped after taking too long for a page."))
@@ -142,22 +148,22 @@ class Driver:
         if used > self._limits.memory_bytes + size or memory.folder_bytes(self.folder) > self._limits.folder_bytes:
             raise Ended(_memory_trouble(self._limits))
 
-    def _why_ended(self, size: int) -> Trouble | None:
-        """Why the child is gone, by its exit status; ``None`` if it ended by itself while idle."""
+    def _why_ended(self) -> Ended:
+        """Why the child is gone, by its exit status; without a trouble if it ended by itself while idle."""
         if self._stopped:
             raise ExtractionInterrupted("retry when the service is running")
         assert self._process is not None
         try:
             status = self._process.wait(5)
         except subprocess.TimeoutExpired:
-            return Trouble("reader_failed", "The reader hung up.")
+            return Ended(Trouble("reader_failed", "The reader hung up."))
         if status == 0:
-            return None
+            return Ended(None)
         if status == -signal.SIGXCPU:
-            return Trouble("time_limit", "It took too much processor time.")
+            return Ended(Trouble("time_limit", "It took too much processor time."))
         if status == -signal.SIGKILL:
-            return _memory_trouble(self._limits)
-        return Trouble("reader_failed", "The reader broke down on it.")
+            return Ended(_memory_trouble(self._limits), killed=True)
+        return Ended(Trouble("reader_failed", "The reader broke down on it."))
 
     def _ensure_child(self) -> None:
         if self._stopped:

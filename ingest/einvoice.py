@@ -235,7 +235,8 @@ _READERS: dict[str, Callable[[etree._Element], EInvoice | None]] = {
 
 
 def _local(element: etree._Element) -> str:
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+    # Not by QName, which refuses names that the parser has let pass.
+    return element.tag.rpartition("}")[2].rpartition(":")[2] if isinstance(element.tag, str) else ""
 
 
 def _elements(root: etree._Element, path: str) -> list[etree._Element]:

@@ -108,11 +108,19 @@ TROUBLES: dict[str, Meaning] = {
     "expansion_too_large": Meaning(
         "Unpacked, the file is far larger than it may be", "Unpack it on a machine of yours and upload what matters."
     ),
+    "infected": Meaning(
+        "The malware scanner reports this file",
+        "It is kept sealed and was not read. Ask for a clean copy; download this one only where you must.",
+    ),
     "image_too_large": Meaning("The image has too many pixels", "Save it at a lower resolution and upload it again."),
     "memory_limit": Meaning(
         "Reading it took more memory than allowed", "Split the document, or raise the memory limit and retry."
     ),
     "no_text": Meaning("No text was found", "Look at the original: a photo or a blank page has none. File it by hand."),
+    "not_scanned": Meaning(
+        "It was not scanned for malware",
+        "The scanner could not be reached, so it was not read. Have clamd started, then retry.",
+    ),
     "ocr_model_missing": Meaning(
         "The text recognition model of its language is not installed", "Install the package named here and retry."
     ),
@@ -123,6 +131,10 @@ TROUBLES: dict[str, Meaning] = {
     "time_limit": Meaning("Reading it took too long", "The pages read so far are kept. Split the document, or retry."),
     "too_deep": Meaning("Too many containers inside one another", "Unpack the inner ones and upload them."),
     "too_large": Meaning("The file is larger than can be read", "It is kept. Split it to make its text searchable."),
+    "too_large_to_scan": Meaning(
+        "The file is larger than the malware scanner takes",
+        "It is kept and was not read. Have clamd's limits raised and retry, or split the file.",
+    ),
     "too_many_pages": Meaning(
         "It has too many pages", "The first ones were read. Split the document to find the rest."
     ),
@@ -245,8 +257,10 @@ def _whole(value: object, least: int, most: int) -> int:
 
 
 def _word(value: object) -> Word:
-    items = expect(value, list)
-    if len(items) != 5:
-        raise NotAnExtraction("a word has five values")
-    left, top, right, bottom = (_whole(item, 0, FULL) for item in items[1:])
-    return Word(expect(items[0], str), left, top, right, bottom)
+    # There are thousands in a document, hence without the helpers above.
+    if type(value) is list and len(value) == 5:
+        text, left, top, right, bottom = value
+        are_whole = type(left) is type(top) is type(right) is type(bottom) is int
+        if type(text) is str and are_whole and min(left, top, right, bottom) >= 0 and max(value[1:]) <= FULL:
+            return Word(text, left, top, right, bottom)
+    raise NotAnExtraction("a word is a text and four places on its page")

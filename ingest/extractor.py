@@ -15,20 +15,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from core.errors import Invalid, NotFound
+from core.errors import Conflict, Invalid, NotFound, Unavailable
 from ingest import ocr_models
 from ingest.assembly import Assembly
 from ingest.driver import Driver, Ended, ExtractionInterrupted
 from ingest.extraction import Extraction, NotAnExtraction, Trouble, expect, graver, trouble_from_json
 from ingest.inspect import MIB, Limits, inspect
 
-__all__ = ["CannotRender", "ExtractionInterrupted", "Extractor"]
+__all__ = ["CannotRender", "ExtractionInterrupted", "Extractor", "NeedsRecognition"]
 
 
 class CannotRender(Invalid):
     """No image can be made of this page."""
 
     code = "cannot_render"
+
+
+class NeedsRecognition(Conflict):
+    """Text must be recognised in images, and this reading was not to do that."""
+
+    code = "needs_recognition"
 
 
 class Extractor:
@@ -80,14 +86,26 @@ class Extractor:
             for _ in self._child.ask({"do": "warm_up"}, -1, 0):
                 pass
 
-    def extract(self, data: Iterable[bytes], *, name: str, languages: Sequence[str] = ()) -> Extraction:
+    def extract(
+        self,
+        data: Iterable[bytes],
+        *,
+        name: str,
+        languages: Sequence[str] = (),
+        keep_if_killed: bool = True,
+        recognise: bool = True,
+    ) -> Extraction:
         """Everything that can be read from ``data``, within the limits; never an exception for bad content.
 
         ``name`` is the file's name, used for its ending only. ``languages`` are ISO 639-1 codes the
         document is probably written in, likeliest first; they choose the model of text recognition.
+        A child that somebody else kills is replaced once; where the next one is killed as well, what was read
+        is the answer, with the trouble ``memory_limit``, unless ``keep_if_killed`` is false.
+        With ``recognise`` false it stops where an image would have to be read, which takes long.
 
         Raises:
-            Unavailable: no child can be started.
+            NeedsRecognition: it came to such an image, and ``recognise`` is false.
+            Unavailable: no child can be started, or two were killed and ``keep_if_killed`` is false.
             ExtractionInterrupted: :meth:`stop` was called.
         """
         descriptor, size, head = self._hold(data)
@@ -95,13 +113,15 @@ class Extractor:
             if size > self.limits.read_bytes:
                 most = self.limits.read_bytes // MIB
                 return Extraction(inspect(head, name), trouble=Trouble("too_large", f"It is larger than {most} MiB."))
-            request = {"do": "extract", "name": name[-255:], "languages": list(languages)}
+            request = {"do": "extract", "name": name[-255:], "languages": list(languages), "recognise": recognise}
             used = self._child.served > 0
-            found = self._extract(request, descriptor, size)
-            if used and found.trouble is not None and found.trouble.code == "memory_limit":
+            found, killed = self._extract(request, descriptor, size)
+            if killed or (used and found.trouble is not None and found.trouble.code == "memory_limit"):
                 # What earlier documents left loaded may have been too much: once more with all of the memory.
                 self._child.kill()
-                found = self._extract(request, descriptor, size)
+                found, killed = self._extract(request, descriptor, size)
+            if killed and not keep_if_killed:
+                raise Unavailable("two extraction children were killed")
             return found
         finally:
             os.close(descriptor)
@@ -139,17 +159,23 @@ class Extractor:
         """End the child and remove its folder; the next document starts a new one."""
         self._child.kill()
 
-    def _extract(self, request: dict[str, Any], descriptor: int, size: int) -> Extraction:
-        found = Assembly(self.limits)
+    def _extract(self, request: dict[str, Any], descriptor: int, size: int) -> tuple[Extraction, bool]:
+        """What one child finds, and whether it was killed by somebody else."""
+        found, killed, stopped = Assembly(self.limits), False, False
         try:
             for header, payload in self._child.ask(request, descriptor, size):
-                found.add(header, payload)
+                if header.get("frame") == "needs_recognition" and not request["recognise"]:
+                    stopped = True
+                else:
+                    found.add(header, payload)
         except Ended as ended:
-            found.trouble = graver(found.trouble, ended.trouble)
+            found.trouble, killed = graver(found.trouble, ended.trouble), ended.killed
         except NotAnExtraction:
             self._child.kill()
             found.trouble = Trouble("reader_failed", "The reader gave an answer that makes no sense.")
-        return found.extraction()
+        if stopped:
+            raise NeedsRecognition
+        return found.extraction(), killed
 
     def _image(self, data: Iterable[bytes], request: dict[str, Any]) -> bytes:
         return self._single(data, request, "image")[1]

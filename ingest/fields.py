@@ -174,9 +174,9 @@ def _number_in(line: str, below: str, printed: str, labels: "_Labels", page: int
 
 
 def _total_in(line: str, below: str, labels: "_Labels", page: int) -> Iterator[tuple[Field, str]]:
-    if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", line) for word in labels.not_total):
-        return
     for label, rest, sure in labels.after("total", line):
+        if labels.not_total.search(line):
+            return
         text = rest if any(map(str.isdigit, rest)) or not sure else below
         currency = money.find_currency(f"{line} {below if text is below else ''}")
         amounts = [(found[0], money.from_print(found[0], currency)) for found in _AMOUNT.finditer(text)]
@@ -245,7 +245,7 @@ def _with_currency(best: dict[FieldName, Field], pages: Sequence[Page]) -> Itera
 @dataclass(frozen=True, slots=True)
 class _Labels:
     patterns: Mapping[str, tuple[tuple[re.Pattern[str], bool], ...]]
-    not_total: tuple[str, ...]
+    not_total: re.Pattern[str]
     legal_forms: frozenset[str]
     months: Mapping[str, int]
 
@@ -274,12 +274,26 @@ def _labels() -> _Labels:
         for name in ("document_date", "number", "total", "party")
     }
     months = {name: index for index, names in enumerate(split(data["months"]), 1) for name in names.split()}
-    return _Labels(patterns, split(data["not_total"]), frozenset(split(data["legal_forms"])), months)
+    not_total = "|".join(map(re.escape, split(data["not_total"])))
+    return _Labels(
+        patterns, re.compile(rf"(?<!\w)(?:{not_total})(?!\w)"), frozenset(split(data["legal_forms"])), months
+    )
 
 
 def _fold(text: str) -> str:
     """Lower case without accents, character for character, so that places stay the same."""
-    return "".join((unicodedata.normalize("NFKD", sign)[:1] or " ").lower()[:1] for sign in text)
+    return text.lower() if text.isascii() else text.translate(_FOLDED)
+
+
+class _Folded(dict[int, str]):
+    """What ``_fold`` makes of each character, remembered: few make up all that anybody writes."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = folded = (unicodedata.normalize("NFKD", chr(code))[:1] or " ").lower()[:1]
+        return folded
+
+
+_FOLDED = _Folded()
 
 
 def _is_own(value: str, own: OwnNames) -> bool:
@@ -289,8 +303,8 @@ def _is_own(value: str, own: OwnNames) -> bool:
 
 def _box(words: Sequence[Word], raw: str) -> Box | None:
     """The box around the words that spell ``raw``, where it stands first."""
-    wanted = re.sub(r"\s", "", _fold(raw))
-    spelt = [re.sub(r"\s", "", _fold(word.text)) for word in words] if wanted else []
+    wanted = "".join(_fold(raw).split())
+    spelt = ["".join(_fold(word.text).split()) for word in words] if wanted else []
     for start, first in enumerate(spelt):
         run = ""
         for end in range(start, min(start + 12, len(spelt))):

@@ -13,20 +13,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from accounts.entities import LegalEntity
 from accounts.principal import Principal, system
+from audit.intake import append
 from core import jobs
 from core.database import ReadSession, WriteSession
 from core.errors import Conflict, IntegrityFailure
 from core.identifiers import new_id
 from core.jobs import Claim
+from ingest.clamd import MalwareReported, Scanned, Scanner, TooLargeToScan
 from ingest.extraction import Extraction, Part, Trouble
-from ingest.extractor import Extractor
+from ingest.extractor import Extractor, NeedsRecognition
 from ingest.receive import Receiver
 from ingest.understand import XML_TYPES, Understood, understand
-from records import capture, derived, names, pages, party, placement, record
+from records import capture, derived, events, names, pages, party, placement, record
 from records.capture import Intake, SealedFile
 from records.content import Content
 from records.field import replace_fields
@@ -41,6 +43,8 @@ log = logging.getLogger("muniment.ingest")
 PARTS_AT_ONCE = 20
 MOST_NESTED = 4
 """Records within records: a mail in an archive in a mail in an archive."""
+MOST_KILLED = 4
+"""Attempts to read a document whose extraction children somebody kills; the last keeps what could be read."""
 READER: Principal = system("pipeline")
 
 
@@ -48,6 +52,17 @@ class LostLease(Conflict):
     """Somebody else has taken this job over."""
 
     code = "lost_lease"
+
+
+# Built once: every document is read by them.
+_TO_READ = (
+    select(Record, RecordVersion, LegalEntity.name)
+    .join(RecordVersion, RecordVersion.id == Record.current_version)
+    .join(LegalEntity, LegalEntity.id == Record.entity)
+    .where(Record.id == bindparam("record"), RecordVersion.id == bindparam("version"))
+)
+_RECORD = select(Record).where(Record.id == bindparam("record")).with_for_update()
+_VERSION = select(RecordVersion).where(RecordVersion.id == bindparam("version"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,46 +73,76 @@ class _SealedPart:
     stored: Stored
 
 
-def read_version(content: Content, receiver: Receiver, extractor: Extractor, claim: Claim, holder: str) -> None:
+def read_version(
+    content: Content,
+    receiver: Receiver,
+    extractor: Extractor,
+    claim: Claim,
+    holder: str,
+    *,
+    scanner: Scanner | None = None,
+) -> None:
     """Read the version that a job names. Does nothing where a newer version has come meanwhile.
+
+    With a ``scanner`` nothing is read, not even in the cage, before the scanner has said that all is well.
 
     Raises:
         LostLease: another worker has the job; nothing of this run counts.
-        Unavailable: the store, the log or the child cannot be reached; run it again later.
+        Unavailable: the store, the log, the scanner or the child cannot be reached; run it again later.
     """
     record_id, version_id = UUID(claim.arguments["record"]), UUID(claim.arguments["version"])
     basis = f"job:{claim.name}"
     with content.main.read() as session:
-        row = session.get(Record, record_id)
-        version = session.get(RecordVersion, version_id)
-        if row is None or version is None or row.current_version != version_id:
-            version = None
-        else:
+        found = session.execute(_TO_READ, {"record": record_id, "version": version_id}).one_or_none()
+        if found is not None:
+            row, version, own_name = found
             key = content.keys.get(session, version_id)
-            entity = session.get_one(LegalEntity, row.entity)
             depth = _depth(session, row)
-    if row is None or version is None:
+    if found is None:
         _finish(content, claim, holder)
         return
+    scanned: Scanned | None = None
+    malware: str | None = None
     try:
         opened = content.open_original(record_id, by=READER, purpose="work", version=version.ordinal, basis=basis)
-        kept = _Beginning(opened.chunks)
-        extraction = extractor.extract(kept, name=opened.name)
+        scanned = scanner.passing(opened.chunks) if scanner is not None else None
+        kept = _Beginning(opened.chunks if scanned is None else scanned)
+        extraction = extractor.extract(
+            kept,
+            name=opened.name,
+            keep_if_killed=claim.attempts >= MOST_KILLED,
+            # What takes seconds a page waits in a queue of its own, and whatever is read quickly goes before it.
+            recognise=claim.queue == record.OCR,
+        )
+        if scanned is not None:
+            # Of a file that is too large to be read the extractor took only the beginning.
+            scanned.finish()
+    except MalwareReported as error:
+        log.warning("the malware scanner reports a file", extra={"code": error.code, "id": str(record_id)})
+        malware = error.signature
+        extraction, kept = _unread("infected", f"The scanner calls it {malware}."), _Beginning(())
+    except TooLargeToScan as error:
+        extraction, kept = _unread("too_large_to_scan", f"Scanner: {error.detail}."), _Beginning(())
+    except NeedsRecognition:
+        _pass_on(content, claim, holder)
+        return
     except IntegrityFailure as error:
         log.error("an original is damaged", extra={"id": str(record_id), "code": error.code})
-        extraction = Extraction("application/octet-stream", trouble=Trouble("damaged", "The stored object is damaged."))
-        kept = _Beginning(())
+        extraction, kept = _unread("damaged", "The stored object is damaged."), _Beginning(())
+    finally:
+        if scanned is not None:
+            scanned.close()
     if depth >= MOST_NESTED and extraction.parts and extraction.trouble is None:
         extraction = _without_parts(extraction)
     xml = kept.whole if extraction.media_type in XML_TYPES else None
-    understood = understand(extraction, original_xml=xml, own_names=(entity.name,))
+    understood = understand(extraction, original_xml=xml, own_names=(own_name,))
     page_object = _seal_pages(content, row.id, version_id, key, extraction)
     components = [
         _seal_component(content, row.id, version_id, key, part) for part in extraction.parts if part.kind == "component"
     ]
-    found = [part for part in extraction.parts if part.kind != "component"]
-    _capture_parts(content, receiver, row, found, claim, holder)
-    replaced = _enter(content, claim, holder, key, understood, page_object, components)
+    parts = [part for part in extraction.parts if part.kind != "component"]
+    _capture_parts(content, receiver, row, parts, claim, holder)
+    replaced = _enter(content, claim, holder, key, understood, page_object, components, malware)
     for object_key, object_version in replaced:
         content.store.delete(object_key, object_version)
 
@@ -133,19 +178,26 @@ def _enter(
     understood: Understood,
     page_object: tuple[str, Stored],
     components: Sequence[_SealedPart],
+    malware: str | None,
 ) -> list[tuple[str, str]]:
     """The last transaction; tells the objects that are named no more."""
     now = content.clock.now()
     replaced: list[tuple[str, str]] = []
-    with content.main.write() as session:
+    # Nothing that is asked for here is changed here: all of it is written at the end.
+    with content.main.write(beside=True) as session, session.no_autoflush:
         if not jobs.finish(session, claim.id, holder=holder, at=now):
             raise LostLease
-        row = session.get_one(Record, UUID(claim.arguments["record"]))
-        version = session.get_one(RecordVersion, UUID(claim.arguments["version"]))
+        row = session.scalars(_RECORD, {"record": UUID(claim.arguments["record"])}).one()
+        version = session.scalars(_VERSION, {"version": UUID(claim.arguments["version"])}).one()
         if row.current_version != version.id:
             unused = [(sealed.object_key, sealed.stored.version) for sealed in components]
             return [(page_object[0], page_object[1].version), *unused]
         placement.settle_reading(session, row, version, understood.reading, key=key, by=READER, at=now)
+        if malware is not None:
+            found = events.MalwareFound(
+                by=READER.actor, entity=row.entity, record=row.id, version=version.ordinal, signature=malware
+            )
+            append(session, found, at=now)
         replace_fields(session, version, understood.fields, key=key, at=now)
         party.unlink_all(session, row.id)
         for name, role in understood.parties:
@@ -153,8 +205,9 @@ def _enter(
         if (old := derived.name(session, version, derived.PAGES, *page_object, at=now)) is not None:
             replaced.append(old)
             replaced += _forget_images(session, version)
-        known = {(c.role, c.sha256) for c in record.components_of(session, row.id)}
-        has_components = any(c.version == version.id for c in record.components_of(session, row.id))
+        before = record.components_of(session, row.id) if components else []
+        known = {(c.role, c.sha256) for c in before}
+        has_components = any(c.version == version.id for c in before)
         for sealed in components:
             if has_components:
                 # Read before: the components of this version are the same bytes, sealed anew.
@@ -237,7 +290,7 @@ def _capture_parts(
             else:
                 sealed.append((file, names.clean_file_name(part.name)))
         now = content.clock.now()
-        with content.main.write() as session:
+        with content.main.write(beside=True) as session:
             # What was known above stays all there is only as long as nobody else has the job.
             if not jobs.holds(session, claim.id, holder=holder):
                 raise LostLease
@@ -264,6 +317,11 @@ def _depth(session: ReadSession, row: Record) -> int:
     return depth
 
 
+def _unread(code: str, detail: str) -> Extraction:
+    """Of a file that must not or cannot be looked into, not even its type is told."""
+    return Extraction("application/octet-stream", trouble=Trouble(code, detail))
+
+
 def _without_parts(extraction: Extraction) -> Extraction:
     return Extraction(
         extraction.media_type,
@@ -275,6 +333,17 @@ def _without_parts(extraction: Extraction) -> Extraction:
     )
 
 
+def _pass_on(content: Content, claim: Claim, holder: str) -> None:
+    """Leave the reading to those who read images, as urgent as it was."""
+    now = content.clock.now()
+    with content.main.write(beside=True) as session:
+        if not jobs.finish(session, claim.id, holder=holder, at=now):
+            raise LostLease
+        row = session.get_one(Record, UUID(claim.arguments["record"]))
+        priority = 0 if claim.queue == record.INTERACTIVE else claim.priority
+        record.ask_to_read(session, row, now, queue=record.OCR, priority=priority)
+
+
 def _finish(content: Content, claim: Claim, holder: str) -> None:
-    with content.main.write() as session:
+    with content.main.write(beside=True) as session:
         jobs.finish(session, claim.id, holder=holder, at=content.clock.now())

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from accounts.principal import Principal, system
 from audit.intake import append
 from core import jobs
-from core.database import WriteSession
+from core.database import ReadSession, WriteSession
+from ingest.clamd import ScannerAway
 from records import events, record
 from records.content import Content
 from records.record import Record, RecordVersion
@@ -32,7 +33,7 @@ def ask_again(session: WriteSession, record_id: UUID, *, by: Principal, at: date
     by.require("record.review", entity=row.entity, department=row.department)
     record.touch(row, record.RECEIVED, at)
     append(session, events.ReadingAsked(by=by.actor, entity=row.entity, record=row.id), at=at)
-    record.ask_to_read(session, row, at, priority=0)
+    record.ask_to_read(session, row, at, queue=record.INTERACTIVE, priority=0)
     record.ask_to_index(session, row.id, at)
     return row
 
@@ -58,8 +59,7 @@ def settle_failed(content: Content) -> int:
         rows = session.scalars(given_up).unique().all()
         for row in rows:
             version = session.get_one(RecordVersion, row.current_version)
-            version.trouble_code = "reader_failed"
-            version.trouble_detail = "It could not be read after several attempts."
+            version.trouble_code, version.trouble_detail = _why(session, row)
             record.touch(row, record.NEEDS_ATTENTION, now)
             event = events.RecordRead(
                 by=READER.actor,
@@ -74,3 +74,12 @@ def settle_failed(content: Content) -> int:
             append(session, event, at=now)
             record.ask_to_index(session, row.id, now)
     return len(rows)
+
+
+def _why(session: ReadSession, row: Record) -> tuple[str, str]:
+    """The trouble of a record whose reading was given up, from the code its newest job ended with."""
+    job = jobs.Job
+    failed = select(job.error_code).where(job.subject == row.id, job.name == READ, job.state == jobs.FAILED)
+    if session.scalar(failed.order_by(job.ended_at.desc()).limit(1)) == ScannerAway.code:
+        return "not_scanned", "The scanner did not answer to eight attempts in almost two hours."
+    return "reader_failed", "It could not be read after several attempts."

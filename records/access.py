@@ -21,17 +21,36 @@ The rule, within one entity:
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, LargeBinary, Select, String, and_, false, or_, select, true
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    LargeBinary,
+    Select,
+    String,
+    Uuid,
+    and_,
+    bindparam,
+    false,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from accounts.departments import Department
 from accounts.principal import Principal
 from core.canonical import canonical
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import AT, MainTable, ReadSession, WriteSession, insert_for
 from records import file_plan
 from records.case_file import CaseFile, CaseFileAccess
 from records.file_plan import RecordClass
@@ -72,12 +91,27 @@ class Terms:
 class Reader:
     """What reading within one entity depends on, on the principal's side."""
 
-    person: UUID | None
+    person: UUID | None = field(compare=False)
+    """Given when a statement is run: people who read alike share one."""
     departments: frozenset[UUID]
     everywhere: bool
     """Reads for the whole entity, not only for some departments."""
     classes: frozenset[str]
     """Codes this reader reads by the kinds of their departments."""
+
+
+Readers = frozenset[tuple[UUID, Reader]]
+"""Readers by entity: all that the statement of ``sets_read_by`` is made from."""
+
+READER: BindParameter[UUID] = bindparam("reader", type_=Uuid())
+
+
+class Readable(NamedTuple):
+    """What somebody may read at an instant, as statements built once take it."""
+
+    readers: Readers
+    values: dict[str, Any]
+    """Of ``READER`` and ``AT``, for each run of such a statement."""
 
 
 def access_set_for(session: WriteSession, terms: Terms) -> int:
@@ -93,22 +127,35 @@ def access_set_for(session: WriteSession, terms: Terms) -> int:
         "uploader": uploader.hex if uploader else None,
     }
     digest = hashlib.sha256(canonical(parts)).digest()
-    found = session.scalar(select(AccessSet.id).where(AccessSet.digest == digest))
+    found = session.scalar(_WITH_DIGEST, {"digest": digest})
     if found is not None:
         return found
-    row = AccessSet(
-        digest=digest,
-        entity=terms.entity,
-        department=terms.department,
-        record_class=terms.record_class,
-        case_file=terms.case_file,
-        section=terms.section,
-        confirmed=terms.confirmed,
-        uploader=uploader,
+    added = session.scalar(
+        insert_for(session, AccessSet)
+        .values(
+            digest=digest,
+            entity=terms.entity,
+            department=terms.department,
+            record_class=terms.record_class,
+            case_file=terms.case_file,
+            section=terms.section,
+            confirmed=terms.confirmed,
+            uploader=uploader,
+        )
+        .on_conflict_do_nothing(index_elements=["digest"])
+        .returning(AccessSet.id)
     )
-    session.add(row)
-    session.flush()
-    return row.id
+    # None: a writer beside has made it in between.
+    return added if added is not None else session.scalars(_WITH_DIGEST, {"digest": digest}).one()
+
+
+_WITH_DIGEST = select(AccessSet.id).where(AccessSet.digest == bindparam("digest"))
+_DEPARTMENTS = select(Department.id, Department.entity, Department.kind).where(
+    or_(
+        Department.entity.in_(bindparam("entities", expanding=True)),
+        Department.id.in_(bindparam("departments", expanding=True)),
+    )
+)
 
 
 def readers_of(session: ReadSession, by: Principal, permission: str = "record.read") -> dict[UUID, Reader]:
@@ -119,11 +166,7 @@ def readers_of(session: ReadSession, by: Principal, permission: str = "record.re
     """
     everywhere = by.entities_for(permission)
     by_name = by.departments_for(permission)
-    rows = session.execute(
-        select(Department.id, Department.entity, Department.kind).where(
-            or_(Department.entity.in_(everywhere), Department.id.in_(by_name))
-        )
-    ).all()
+    rows = session.execute(_DEPARTMENTS, {"entities": list(everywhere), "departments": list(by_name)}).all()
     readers = {}
     for entity in everywhere | {row.entity for row in rows}:
         held = frozenset(row.id for row in rows if row.entity == entity and row.id in by_name)
@@ -137,20 +180,35 @@ def readers_of(session: ReadSession, by: Principal, permission: str = "record.re
     return readers
 
 
+@lru_cache(maxsize=256)
 def classes_read(kinds: frozenset[str], *, named: bool) -> frozenset[str]:
     """Codes of the classes that people in departments of these kinds read by default."""
     return frozenset(c.code for c in file_plan.load() if _reads(c, kinds, named))
 
 
+def readable(session: ReadSession, by: Principal, at: datetime) -> Readable:
+    """What ``by`` may read at this instant, read anew each time."""
+    return Readable(frozenset(readers_of(session, by).items()), {"reader": by.id, "at": at})
+
+
+@lru_cache(maxsize=64)
+def sets_read_by(readers: Readers) -> Select[int]:
+    """The ids of the access sets that these read, as a subquery, run with ``Readable.values``.
+
+    The statement alone is kept. It rests on ``readers``, and each run of it asks for lists and case files anew.
+    """
+    return _sets(readers, READER, AT)
+
+
 def readable_sets(session: ReadSession, by: Principal, at: datetime) -> Select[int]:
-    """The ids of the access sets whose records ``by`` may read at this instant, as a subquery."""
-    conditions = [_condition(entity, reader, at) for entity, reader in readers_of(session, by).items()]
-    return select(AccessSet.id).where(or_(false(), *conditions))
+    """The ids of the access sets whose records ``by`` may read at this instant, as a subquery with its values."""
+    return _sets(readers_of(session, by).items(), by.id, at)
 
 
 def readable_set_ids(session: ReadSession, by: Principal, at: datetime) -> list[int]:
     """The same ids as a list, for the index."""
-    return list(session.scalars(readable_sets(session, by, at)))
+    readers, values = readable(session, by, at)
+    return list(session.scalars(sets_read_by(readers), values))
 
 
 def may_read(terms: Terms, reader: Reader, *, listed: bool, has_list: bool, about_reader: bool) -> bool:
@@ -172,12 +230,26 @@ def may_read(terms: Terms, reader: Reader, *, listed: bool, has_list: bool, abou
     return reads_class or (of_department and _is_normal(terms.record_class))
 
 
-def _condition(entity: UUID, reader: Reader, at: datetime) -> ColumnElement[bool]:
-    of_department: ColumnElement[bool] = true() if reader.everywhere else AccessSet.department.in_(reader.departments)
-    reads_class = AccessSet.record_class.in_(reader.classes)
-    normal = AccessSet.record_class.in_([c.code for c in file_plan.load() if c.sensitivity == "normal"])
+def _sets(
+    readers: Iterable[tuple[UUID, Reader]],
+    person: UUID | BindParameter[UUID] | None,
+    at: datetime | BindParameter[datetime],
+) -> Select[int]:
+    conditions = [_condition(entity, reader, person, at) for entity, reader in readers]
+    return select(AccessSet.id).where(or_(false(), *conditions))
+
+
+def _condition(
+    entity: UUID,
+    reader: Reader,
+    person: UUID | BindParameter[UUID] | None,
+    at: datetime | BindParameter[datetime],
+) -> ColumnElement[bool]:
+    of_department = true() if reader.everywhere else _among(AccessSet.department, reader.departments)
+    reads_class = _among(AccessSet.record_class, reader.classes)
+    normal = _among(AccessSet.record_class, [c.code for c in file_plan.load() if c.sensitivity == "normal"])
     about_reader = AccessSet.case_file.in_(
-        select(CaseFile.id).where(CaseFile.about_person == reader.person, CaseFile.about_person.is_not(None))
+        select(CaseFile.id).where(CaseFile.about_person == person, CaseFile.about_person.is_not(None))
     )
     # Never unknown: ``NULL IN (…)`` is, and so is its NOT, which would hide every record without a file.
     has_list = and_(
@@ -188,7 +260,7 @@ def _condition(entity: UUID, reader: Reader, at: datetime) -> ColumnElement[bool
         select(CaseFileAccess.id)
         .where(
             CaseFileAccess.case_file == AccessSet.case_file,
-            CaseFileAccess.person == reader.person,
+            CaseFileAccess.person == person,
             or_(
                 CaseFileAccess.section == AccessSet.section,
                 and_(CaseFileAccess.section.is_(None), AccessSet.section.is_(None)),
@@ -201,7 +273,7 @@ def _condition(entity: UUID, reader: Reader, at: datetime) -> ColumnElement[bool
     unconfirmed = and_(
         AccessSet.confirmed.is_(False),
         or_(
-            and_(AccessSet.uploader.is_not(None), AccessSet.uploader == reader.person),
+            and_(AccessSet.uploader.is_not(None), AccessSet.uploader == person),
             and_(AccessSet.department.is_not(None), of_department, reads_class, or_(~has_list, listed)),
         ),
     )
@@ -214,6 +286,11 @@ def _condition(entity: UUID, reader: Reader, at: datetime) -> ColumnElement[bool
     )
     not_about_reader = or_(AccessSet.case_file.is_(None), ~about_reader)
     return and_(AccessSet.entity == entity, not_about_reader, or_(unconfirmed, confirmed))
+
+
+def _among(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """``column IN (values)`` with its parameters in place: SQLAlchemy puts those of a plain list in at every run."""
+    return column.in_([literal(value, column.type) for value in values]) if values else false()
 
 
 def _reads(record_class: RecordClass, kinds: frozenset[str], named: bool) -> bool:

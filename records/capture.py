@@ -8,14 +8,24 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from accounts.principal import Principal
 from audit.intake import append
 from core.database import WriteSession
 from core.identifiers import new_record_number
-from records import access, events
-from records.record import RECEIVED, Component, Record, RecordVersion, ask_to_read, touch, versions_of
+from records import access, events, object_lock
+from records.record import (
+    EXTRACTION,
+    INTERACTIVE,
+    RECEIVED,
+    Component,
+    Record,
+    RecordVersion,
+    ask_to_read,
+    touch,
+    versions_of,
+)
 from vault.data_key import DataKey
 from vault.keyring import Keyring
 from vault.sealed import seal_text
@@ -52,6 +62,8 @@ class Intake:
     parent: UUID | None = None
     uploader: UUID | None = None
     """Who reads it until it is confirmed, where that is not whoever captures it: the uploader of the parent."""
+    queue: str = EXTRACTION
+    """Which queue its reading waits in."""
 
 
 def capture(
@@ -101,8 +113,9 @@ def capture(
         current_version=file.version,
         revision=1,
     )
-    session.add(record)
+    # The record after its version, whose key is looked for: so that both rows are written in one flush.
     _add_version_row(session, record, file, 1, intake.name, intake.title, by, at, keys)
+    session.add(record)
     session.flush()
     append(
         session,
@@ -117,7 +130,7 @@ def capture(
         ),
         at=at,
     )
-    ask_to_read(session, record, at, priority=9 if intake.channel == "cli" else 5)
+    ask_to_read(session, record, at, queue=intake.queue, priority=9 if intake.channel == "cli" else 5)
     return record
 
 
@@ -153,7 +166,8 @@ def add_version(
         ),
         at=at,
     )
-    ask_to_read(session, record, at)
+    object_lock.follow(session, record.id, at)
+    ask_to_read(session, record, at, queue=INTERACTIVE)
     return version
 
 
@@ -187,6 +201,8 @@ def add_component(
         added_at=at,
     )
     session.add(component)
+    # What follows counts it among the record's originals.
+    session.flush()
     append(
         session,
         events.ComponentAdded(
@@ -199,6 +215,7 @@ def add_component(
         ),
         at=at,
     )
+    object_lock.follow(session, record.id, at)
     return component
 
 
@@ -238,8 +255,11 @@ def _add_version_row(
     return version
 
 
+_NUMBERED = select(Record.id).where(Record.number == bindparam("number"))
+
+
 def _unused_number(session: WriteSession) -> str:
     while True:
         number = new_record_number()
-        if session.scalar(select(Record.id).where(Record.number == number)) is None:
+        if session.scalar(_NUMBERED, {"number": number}) is None:
             return number

@@ -7,22 +7,23 @@ comes through here too, as a system actor with its job as the basis.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from accounts.principal import Principal
 from audit.entries import Receipt
 from audit.log import Log
 from core.clock import Clock
 from core.database import Database, ReadSession
-from core.errors import IntegrityFailure, NotFound
+from core.errors import Conflict, IntegrityFailure, NotFound
 from records import case_file, derived, events, pages, party, record
 from records.case_file import CaseFile
-from records.field import fields_of
+from records.field import FieldValue, fields_of
 from records.placement import reasons_of
 from records.record import Component, Record, RecordVersion
 from records.shown import Detail, Opened, Shown
@@ -38,6 +39,12 @@ log = logging.getLogger("muniment.content")
 Purpose = Literal["view", "download", "print", "page_image", "thumbnail", "text", "work"]
 Field = Literal["title", "name", "parties"]
 ORIGINAL = "original"
+
+
+class UnsafeFile(Conflict):
+    """The malware scanner reports this file, or did not scan it."""
+
+    code = "unsafe_file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +67,22 @@ class Content:
         span: tuple[int, int] | None = None,
         basis: str = "",
         request: str | None = None,
+        unsafe: bool = False,
     ) -> Opened:
         """The file of a record, or the bytes of ``span`` (start, end) of it.
 
+        ``unsafe``: also where the malware scanner reports it. The program's own work (to scan it again) is let in.
+
         Raises:
             NotFound: no such record or version, not for ``by``, or its key is destroyed.
+            UnsafeFile: the scanner reports it or did not scan it, and ``unsafe`` was not said.
             LogUnavailable: the access could not be logged; nothing was let out.
         """
         with self.main.read() as session:
             row = self._visible(session, record_id, by)
             chosen = record.get_version(session, row, version)
+            if purpose != "work" and not unsafe:
+                require_safe(chosen)
             key = self.keys.get(session, chosen.id)
             name = open_text(key, row.id, chosen.id, "name", chosen.name_sealed)
         receipt = self._log_opening(row, chosen.ordinal, chosen.sha256, by, purpose, basis, request, "original")
@@ -90,6 +103,7 @@ class Content:
             if part is None:
                 raise NotFound("the record has no such component")
             version = session.get_one(RecordVersion, part.version)
+            require_safe(version)
             key = self.keys.get(session, version.id)
             name = open_text(key, row.id, version.id, f"component-name/{part.id.hex}", part.name_sealed)
         receipt = self._log_opening(row, version.ordinal, part.sha256, by, purpose, "", request, "component")
@@ -268,49 +282,81 @@ class Content:
             NotFound: no such record, or not for ``by``.
             LogUnavailable: the access could not be logged.
         """
-        return self._detail(record_id, by, "view", "", request, "detail")
+        with self.main.read() as session:
+            visible = self._visible(session, record_id, by)
+            below = record.children_of(session, record_id, by, self.clock.now())
+            gathered = self._gather(session, visible, [child.id for child in below])
+        row, current = gathered.row, gathered.current
+        return gathered.opened(self._log_opening(row, current.ordinal, None, by, "view", "", request, "detail"))
 
     def whole(self, record_id: UUID, *, by: Principal, basis: str) -> tuple[Detail, str]:
-        """A record's details and all its read text, by one event: what the index is made from.
+        """A record's details and all its read text, by one event; raises as ``detail`` does."""
+        for found in self.whole_many([record_id], by=by, basis=basis):
+            return found
+        raise NotFound("there is no such record, or it is not yours to see")
 
-        Text that is damaged is left out, with an alarm. Raises as ``detail`` does.
+    def whole_many(self, record_ids: Sequence[UUID], *, by: Principal, basis: str) -> Iterator[tuple[Detail, str]]:
+        """Details and read text of those of the records that there are for ``by``: what the index is made from.
+
+        One event a record, all of them durable by one commit of the log when this returns; texts are
+        opened one by one while they are taken. Text that is damaged is left out, with an alarm.
+
+        Raises:
+            LogUnavailable: the accesses could not be logged.
         """
-        detail = self._detail(record_id, by, "work", basis, None, "whole")
-        row = detail.record
+        all_gathered = []
         with self.main.read() as session:
-            made = derived.find(session, row.current_version, derived.PAGES)
+            for record_id in record_ids:
+                with suppress(NotFound):
+                    all_gathered.append(self._gather(session, self._visible(session, record_id, by)))
+        openings = [
+            _opening(each.row, each.current.ordinal, None, by, "work", basis, None, "whole") for each in all_gathered
+        ]
+        receipts = self.log.record(openings, at=self.clock.now()) if openings else []
+        return self._let_out(all_gathered, receipts)
+
+    def _let_out(
+        self, all_gathered: Sequence["_Gathered"], receipts: Sequence[Receipt]
+    ) -> Iterator[tuple[Detail, str]]:
+        for gathered, receipt in zip(all_gathered, receipts, strict=True):
+            try:
+                text = self._text(gathered)
+            except NotFound:
+                # Its key was destroyed.
+                continue
+            yield gathered.opened(receipt), text
+
+    def _text(self, gathered: "_Gathered") -> str:
+        row, version = gathered.row, gathered.current.id
+        with self.main.read() as session:
+            # Looked for only now: since the others were taken, the text may have been replaced or the key destroyed.
+            made = derived.find(session, version, derived.PAGES)
             if made is None:
-                return detail, ""
-            key = self.keys.get(session, row.current_version)
+                return ""
+            key = self.keys.get(session, version)
         try:
-            bound = context(row.id, row.current_version, derived.PAGES)
-            return detail, pages.text_of(b"".join(read(self.store, _ref(made), key, bound)))
+            return pages.text_of(b"".join(read(self.store, _ref(made), key, context(row.id, version, derived.PAGES))))
         except IntegrityFailure as error:
             log.error("the read text of a record is damaged", extra={"id": str(row.id), "code": error.code})
-            return detail, ""
+            return ""
 
-    def _detail(
-        self, record_id: UUID, by: Principal, purpose: Purpose, basis: str, request: str | None, piece: str
-    ) -> Detail:
-        with self.main.read() as session:
-            row = self._visible(session, record_id, by)
-            versions = record.versions_of(session, row.id)
-            components = record.components_of(session, row.id)
-            keys = self.keys.get_many(session, [version.id for version in versions])
-            current = next(v for v in versions if v.id == row.current_version)
-            key = keys.get(current.id)
-            fields = fields_of(session, current, key) if key else []
-            reasons = reasons_of(current, key) if key else []
-            names = party.names_of(session, [row.id], self.keys).get(row.id, [])
-        receipt = self._log_opening(row, current.ordinal, None, by, purpose, basis, request, piece)
-        return Detail(
+    def _gather(self, session: ReadSession, row: Record, children: Sequence[UUID] = ()) -> "_Gathered":
+        versions = record.versions_of(session, row.id)
+        keys = self.keys.get_many(session, [version.id for version in versions])
+        current = next(v for v in versions if v.id == row.current_version)
+        key = keys.get(current.id)
+        file = session.get(CaseFile, row.case_file) if row.case_file else None
+        return _Gathered(
             row,
-            tuple((v, _opened(keys, v, "name"), _opened(keys, v, "title")) for v in versions),
-            tuple((c, _component_name(keys, c)) for c in components),
-            tuple(fields),
-            tuple(reasons),
-            tuple(names),
-            receipt,
+            current,
+            versions,
+            record.components_of(session, row.id),
+            keys,
+            fields_of(session, current, key) if key else [],
+            reasons_of(current, key) if key else [],
+            party.names_of(session, [row.id], self.keys).get(row.id, []),
+            children,
+            file is not None and file.listed_only,
         )
 
     def _beginning(self, row: Record, version: RecordVersion, made: derived.DerivedObject, key: DataKey) -> str:
@@ -330,9 +376,7 @@ class Content:
         return record.get_visible(session, record_id, by, self.clock.now())
 
     def _current_versions(self, session: ReadSession, rows: list[Record]) -> dict[UUID, RecordVersion]:
-        found = session.scalars(
-            select(RecordVersion).where(RecordVersion.id.in_([row.current_version for row in rows]))
-        )
+        found = session.scalars(_VERSIONS, {"versions": [row.current_version for row in rows]})
         return {version.record: version for version in found}
 
     def _log_opening(
@@ -346,18 +390,73 @@ class Content:
         request: str | None,
         piece: str,
     ) -> Receipt:
-        event = events.RecordOpened(
-            by=by.actor,
-            entity=row.entity,
-            request=request,
-            basis=basis,
-            record=row.id,
-            version=ordinal,
-            digest=digest,
-            purpose=purpose,
-            piece=piece,
-        )
+        event = _opening(row, ordinal, digest, by, purpose, basis, request, piece)
         return self.log.record([event], at=self.clock.now())[0]
+
+
+_VERSIONS = select(RecordVersion).where(RecordVersion.id.in_(bindparam("versions", expanding=True)))
+
+
+def require_safe(version: RecordVersion) -> None:
+    """Refuse a version that the malware scanner reports or did not scan.
+
+    Raises:
+        UnsafeFile: it is one.
+    """
+    if version.is_unsafe:
+        raise UnsafeFile("say that you want it all the same", trouble=version.trouble_code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathered:
+    """What a record's details are made of, on one snapshot; ``opened`` once the access stands in the log."""
+
+    row: Record
+    current: RecordVersion
+    versions: Sequence[RecordVersion]
+    components: Sequence[Component]
+    keys: dict[UUID, DataKey]
+    fields: Sequence[FieldValue]
+    reasons: Sequence[tuple[str, float]]
+    parties: Sequence[str]
+    children: Sequence[UUID]
+    listed_only: bool
+
+    def opened(self, receipt: Receipt) -> Detail:
+        return Detail(
+            self.row,
+            tuple((v, _opened(self.keys, v, "name"), _opened(self.keys, v, "title")) for v in self.versions),
+            tuple((c, _component_name(self.keys, c)) for c in self.components),
+            tuple(self.fields),
+            tuple(self.reasons),
+            tuple(self.parties),
+            tuple(self.children),
+            self.listed_only,
+            receipt,
+        )
+
+
+def _opening(
+    row: Record,
+    ordinal: int,
+    digest: bytes | None,
+    by: Principal,
+    purpose: Purpose,
+    basis: str,
+    request: str | None,
+    piece: str,
+) -> events.RecordOpened:
+    return events.RecordOpened(
+        by=by.actor,
+        entity=row.entity,
+        request=request,
+        basis=basis,
+        record=row.id,
+        version=ordinal,
+        digest=digest,
+        purpose=purpose,
+        piece=piece,
+    )
 
 
 def _ref(row: RecordVersion | Component | derived.DerivedObject) -> ObjectRef:

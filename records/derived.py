@@ -7,7 +7,7 @@ original, so losing it costs time and nothing else.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import LargeBinary, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import MainTable, ReadSession, WriteSession
@@ -42,14 +42,22 @@ def page_image(number: int, width: int) -> str:
     return f"page/{number}/{width}"
 
 
+_PART = select(DerivedObject).where(
+    DerivedObject.version == bindparam("version"), DerivedObject.part == bindparam("part")
+)
+_PARTS = select(DerivedObject).where(
+    DerivedObject.version.in_(bindparam("versions", expanding=True)), DerivedObject.part == bindparam("part")
+)
+
+
 def find(session: ReadSession, version: UUID, part: str) -> DerivedObject | None:
     """The derived object of a version, if it has been made."""
-    return session.scalar(select(DerivedObject).where(DerivedObject.version == version, DerivedObject.part == part))
+    return session.scalar(_PART, {"version": version, "part": part})
 
 
 def of_versions(session: ReadSession, versions: list[UUID], part: str) -> dict[UUID, DerivedObject]:
     """That derived object of each of the versions that has one."""
-    rows = session.scalars(select(DerivedObject).where(DerivedObject.version.in_(versions), DerivedObject.part == part))
+    rows = session.scalars(_PARTS, {"versions": versions, "part": part})
     return {row.version: row for row in rows}
 
 

@@ -345,3 +345,102 @@ class CaseFilesListed(Event):
 
     def objects(self) -> tuple[ObjectRef, ...]:
         return tuple(ObjectRef("case_file", file) for file in self.files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectLocked(Event):
+    """What the store keeps of a stored original was changed and read back."""
+
+    action = "object.locked"
+    description = (
+        "A lock or legal hold of a stored original was laid, prolonged or lifted, and read back from the store."
+    )
+    detail_keys: ClassVar[Details] = {
+        "mode": Detail("code", "compliance, governance (which can be bypassed) or none, as the store says."),
+        "until": Detail("date", "Last day of the lock (UTC), as the store says; absent without a lock."),
+        "held": Detail("bool", "Whether a legal hold lies on it, as the store says."),
+        "floor": Detail("bool", "Whether a statutory minimum asks for a lock."),
+        "through": Detail("date", "Last day of that minimum; absent while it awaits its trigger."),
+        "hold": Detail("bool", "Whether a legal hold is asked for."),
+    }
+    record: UUID
+    stored: UUID
+    """The stored object: the random part of its key."""
+    mode: str
+    until: date | None
+    held: bool
+    floor: bool
+    through: date | None
+    hold: bool
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return (ObjectRef("record", self.record), ObjectRef("stored_object", self.stored))
+
+    def details(self) -> Mapping[str, Any]:
+        return {
+            "mode": self.mode,
+            "until": _iso(self.until),
+            "held": self.held,
+            "floor": self.floor,
+            "through": _iso(self.through),
+            "hold": self.hold,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectLockRefused(ObjectLocked):
+    """The store did not take a lock or hold."""
+
+    action = "object.lock_refused"
+    description = "The store did not take a lock or hold as it was asked for, or cannot lock at all."
+    detail_keys: ClassVar[Details] = {**ObjectLocked.detail_keys, "reason": Detail("code", "Why, as a code.")}
+    outcome: Any = "refused"
+    reason: str
+
+    def details(self) -> Mapping[str, Any]:
+        return {**super().details(), "reason": self.reason}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectLockDiffers(Event):
+    """A lock is not as it was noted."""
+
+    action = "object.lock_differs"
+    description = "Log, database and store were compared, and do not say the same of a stored original."
+    detail_keys: ClassVar[Details] = {
+        "difference": Detail("code", "What differs: a lock missing, shorter or weaker than noted, a missing object, …"),
+        "mode": Detail("code", "What the store says: compliance, governance or none; absent if there is no object."),
+        "until": Detail("date", "Last day of the lock (UTC), as the store says; absent without a lock."),
+        "held": Detail("bool", "Whether a legal hold lies on it, as the store says; absent if there is no object."),
+    }
+    outcome: Any = "failed"
+    record: UUID
+    stored: UUID
+    difference: str
+    mode: str | None
+    until: date | None
+    held: bool | None
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return (ObjectRef("record", self.record), ObjectRef("stored_object", self.stored))
+
+    def details(self) -> Mapping[str, Any]:
+        return {"difference": self.difference, "mode": self.mode, "until": _iso(self.until), "held": self.held}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MalwareFound(Event):
+    """The malware scanner reported a file."""
+
+    action = "record.malware_found"
+    description = "The malware scanner reported a version of a record: it is kept sealed, and was not read."
+    detail_keys: ClassVar[Details] = {"signature": Detail("label", "What the scanner calls it.")}
+    record: UUID
+    version: int
+    signature: str
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return (ObjectRef("record", self.record, self.version),)
+
+    def details(self) -> Mapping[str, Any]:
+        return {"signature": self.signature}

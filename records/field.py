@@ -8,9 +8,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import JSON, LargeBinary, String, select
+from sqlalchemy import JSON, LargeBinary, String, Table, bindparam, delete, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import MainTable, ReadSession, WriteSession
@@ -43,6 +44,13 @@ class RecordField(MainTable):
     read_at: Mapped[datetime]
 
 
+_FIELDS = cast(Table, RecordField.__table__)
+_ADD = insert(_FIELDS)
+_OF_THIS, _BY_PERSON = _FIELDS.c.version == bindparam("version"), _FIELDS.c.source == "person"
+_KEPT = select(_FIELDS.c.name).where(_OF_THIS, _BY_PERSON)
+_FORGET = delete(_FIELDS).where(_OF_THIS, ~_BY_PERSON)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldValue:
     """A field as it was read."""
@@ -60,40 +68,38 @@ def replace_fields(
     session: WriteSession, version: RecordVersion, values: Sequence[FieldValue], *, key: DataKey, at: datetime
 ) -> None:
     """Put what was read now in the place of what was read before; a person's values stay."""
-    kept = set()
-    for row in session.scalars(select(RecordField).where(RecordField.version == version.id)):
-        if row.source == "person":
-            kept.add(row.name)
-        else:
-            session.delete(row)
-    for value in values:
-        if value.name not in kept:
-            _add(session, version, value, key, at)
+    of_version = {"version": version.id}
+    kept = set(session.scalars(_KEPT, of_version))
+    session.execute(_FORGET, of_version)
+    rows = [_row(version, value, key, at) for value in values if value.name not in kept]
+    if rows:
+        session.execute(_ADD, rows)
 
 
-def _add(session: WriteSession, version: RecordVersion, value: FieldValue, key: DataKey, at: datetime) -> None:
+def _row(version: RecordVersion, value: FieldValue, key: DataKey, at: datetime) -> dict[str, Any]:
     field_id = new_id()
     content = json.dumps({"value": value.value[:MAX_VALUE], "label": (value.label or "")[:80]}, ensure_ascii=False)
-    session.add(
-        RecordField(
-            id=field_id,
-            record=version.record,
-            version=version.id,
-            name=value.name,
-            value_sealed=seal_text(key, version.record, version.id, f"field/{field_id.hex}", content),
-            probability=round(value.probability * 10_000),
-            source=value.source,
-            page=value.page,
-            box=list(value.box) if value.box else None,
-            read_at=at,
-        )
-    )
+    return {
+        "id": field_id,
+        "record": version.record,
+        "version": version.id,
+        "name": value.name,
+        "value_sealed": seal_text(key, version.record, version.id, f"field/{field_id.hex}", content),
+        "probability": round(value.probability * 10_000),
+        "source": value.source,
+        "page": value.page,
+        "box": list(value.box) if value.box else None,
+        "read_at": at,
+    }
+
+
+_OF_VERSION = select(RecordField).where(RecordField.version == bindparam("version")).order_by(RecordField.id)
 
 
 def fields_of(session: ReadSession, version: RecordVersion, key: DataKey) -> list[FieldValue]:
     """The fields of a version, opened. For ``records.content`` alone: it logs what it lets out."""
     values = []
-    for row in session.scalars(select(RecordField).where(RecordField.version == version.id).order_by(RecordField.id)):
+    for row in session.scalars(_OF_VERSION, {"version": version.id}):
         content = json.loads(open_text(key, version.record, version.id, f"field/{row.id.hex}", row.value_sealed))
         box = (row.box[0], row.box[1], row.box[2], row.box[3]) if row.box else None
         values.append(

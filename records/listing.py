@@ -1,14 +1,15 @@
 """Lists of records: newest first, only what the principal may read, page by page without jumps."""
 
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
 
 from accounts.principal import Principal
 from core.database import ReadSession
 from core.errors import Invalid
-from records.access import readable_sets
+from records.access import Readers, readable, sets_read_by
 from records.record import STATES, Record
 
 MOST = 200
@@ -35,19 +36,11 @@ def list_records(
         raise Invalid(f"a page holds 1 to {MOST} records")
     if state is not None and state not in STATES:
         raise Invalid(f"a state is one of {', '.join(STATES)}")
-    conditions: list[ColumnElement[bool]] = [Record.access_set.in_(readable_sets(session, by, at))]
-    if state is not None:
-        conditions.append(Record.state == state)
-    if case_file is not None:
-        conditions.append(Record.case_file == case_file)
-    if parent is not None:
-        conditions.append(Record.parent == parent)
-    if captured_by is not None:
-        conditions.append(Record.captured_by == captured_by)
-    if before is not None:
-        # UUIDv7: the order of ids is the order of capture.
-        conditions.append(Record.id < before)
-    ids = list(session.scalars(select(Record.id).where(*conditions).order_by(Record.id.desc()).limit(limit + 1)))
+    asked = {"state": state, "case_file": case_file, "parent": parent, "captured_by": captured_by, "before": before}
+    given = {name: value for name, value in asked.items() if value is not None}
+    readers, values = readable(session, by, at)
+    query = _listing(readers, frozenset(given))
+    ids = list(session.scalars(query, values | given | {"most": limit + 1}))
     return ids[:limit], ids[limit - 1] if len(ids) > limit else None
 
 
@@ -55,10 +48,39 @@ def counts_by_state(
     session: ReadSession, by: Principal, at: datetime, states: tuple[str, ...] = STATES
 ) -> dict[str, int]:
     """How many records ``by`` may read in each of these states; 0 where there are none."""
-    rows = session.execute(
+    readers, values = readable(session, by, at)
+    given = {"entities": list(by.entities), "states": states}
+    rows = session.execute(_counts(readers), values | given)
+    return dict.fromkeys(states, 0) | {row.state: row.records for row in rows}
+
+
+_ASKED: dict[str, ColumnElement[bool]] = {
+    "state": Record.state == bindparam("state"),
+    "case_file": Record.case_file == bindparam("case_file"),
+    "parent": Record.parent == bindparam("parent"),
+    "captured_by": Record.captured_by == bindparam("captured_by"),
+    # UUIDv7: the order of ids is the order of capture.
+    "before": Record.id < bindparam("before"),
+}
+
+
+@lru_cache(maxsize=256)
+def _listing(readers: Readers, asked: frozenset[str]) -> Select[UUID]:
+    conditions = [_ASKED[name] for name in sorted(asked)]
+    return (
+        select(Record.id)
+        .where(Record.access_set.in_(sets_read_by(readers)), *conditions)
+        .order_by(Record.id.desc())
+        .limit(bindparam("most", type_=Integer()))
+    )
+
+
+@lru_cache(maxsize=64)
+def _counts(readers: Readers) -> Select[str, int]:
+    return (
         select(Record.state, func.count().label("records"))
-        .where(Record.entity.in_(by.entities), Record.state.in_(states))
-        .where(Record.access_set.in_(readable_sets(session, by, at)))
+        .where(Record.entity.in_(bindparam("entities", expanding=True)))
+        .where(Record.state.in_(bindparam("states", expanding=True)))
+        .where(Record.access_set.in_(sets_read_by(readers)))
         .group_by(Record.state)
     )
-    return dict.fromkeys(states, 0) | {row.state: row.records for row in rows}

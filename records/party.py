@@ -6,12 +6,13 @@ in every old copy of the database. A keyed fingerprint of the folded name finds 
 
 import unicodedata
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import LargeBinary, String, Table, UniqueConstraint, bindparam, delete, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import MainTable, ReadSession, WriteSession, insert_for
 from core.identifiers import new_id
 from vault.keyring import Keyring
 from vault.sealed import open_text, seal_text
@@ -45,6 +46,16 @@ class RecordParty(MainTable):
     role: Mapped[str] = mapped_column(String(20))
 
 
+_PARTIES, _LINKS = cast(Table, Party.__table__), cast(Table, RecordParty.__table__)
+_KNOWN = select(_PARTIES.c.id).where(
+    _PARTIES.c.entity == bindparam("of_entity"), _PARTIES.c.fingerprint == bindparam("print")
+)
+_LINKED = select(_LINKS.c.id).where(
+    _LINKS.c.record == bindparam("of_record"), _LINKS.c.party == bindparam("to"), _LINKS.c.role == bindparam("as_what")
+)
+_LINK, _UNLINK = insert(_LINKS), delete(_LINKS).where(_LINKS.c.record == bindparam("of_record"))
+
+
 def link(
     session: WriteSession, record: UUID, entity: UUID, name: str, role: str, *, at: datetime, keys: Keyring
 ) -> UUID | None:
@@ -54,25 +65,41 @@ def link(
     if not folded:
         return None
     fingerprint = keys.fingerprint("party", entity.bytes + folded.encode())
-    party = session.scalar(select(Party.id).where(Party.entity == entity, Party.fingerprint == fingerprint))
+    wanted = {"of_entity": entity, "print": fingerprint}
+    party: UUID | None = session.scalar(_KNOWN, wanted)
     if party is None:
-        party = new_id()
-        key = keys.create(session, party, kind="party", at=at)
-        sealed = seal_text(key, party, None, "name", shown)
-        session.add(Party(id=party, entity=entity, fingerprint=fingerprint, name_sealed=sealed, created_at=at))
-    known = select(RecordParty.id).where(
-        RecordParty.record == record, RecordParty.party == party, RecordParty.role == role
-    )
-    if session.scalar(known) is None:
-        session.add(RecordParty(id=new_id(), record=record, party=party, role=role))
-    session.flush()
+        _make(session, entity, fingerprint, shown, at, keys)
+        party = session.scalars(_KNOWN, wanted).one()
+    if session.scalar(_LINKED, {"of_record": record, "to": party, "as_what": role}) is None:
+        session.execute(_LINK, {"id": new_id(), "record": record, "party": party, "role": role})
     return party
+
+
+def _make(session: WriteSession, entity: UUID, fingerprint: bytes, name: str, at: datetime, keys: Keyring) -> None:
+    """A new party, unless a writer beside this one has made it in between."""
+    party = new_id()
+    with session.begin_nested() as part:
+        # The key first: its epoch's row is locked, so that two who make the same parties wait here and
+        # not for each other's rows in turn.
+        key = keys.create(session, party, kind="party", at=at)
+        sealed = seal_text(key, party, None, "name", name)
+        row = {"id": party, "entity": entity, "fingerprint": fingerprint, "name_sealed": sealed, "created_at": at}
+        once = insert_for(session, Party).on_conflict_do_nothing(index_elements=["entity", "fingerprint"])
+        if session.scalar(once.returning(Party.id), row) is None:
+            part.rollback()
 
 
 def unlink_all(session: WriteSession, record: UUID) -> None:
     """Forget which parties a record speaks of, before it is read anew."""
-    for row in session.scalars(select(RecordParty).where(RecordParty.record == record)):
-        session.delete(row)
+    session.execute(_UNLINK, {"of_record": record})
+
+
+_NAMES = (
+    select(RecordParty.record, Party.id, Party.name_sealed)
+    .join(Party, Party.id == RecordParty.party)
+    .where(RecordParty.record.in_(bindparam("records", expanding=True)))
+    .order_by(RecordParty.id)
+)
 
 
 def names_of(session: ReadSession, records: list[UUID], keys: Keyring) -> dict[UUID, list[str]]:
@@ -82,12 +109,7 @@ def names_of(session: ReadSession, records: list[UUID], keys: Keyring) -> dict[U
     """
     if not records:
         return {}
-    rows = session.execute(
-        select(RecordParty.record, Party.id, Party.name_sealed)
-        .join(Party, Party.id == RecordParty.party)
-        .where(RecordParty.record.in_(records))
-        .order_by(RecordParty.id)
-    ).all()
+    rows = session.execute(_NAMES, {"records": records}).all()
     found = keys.get_many(session, list({row.id for row in rows}))
     names: dict[UUID, list[str]] = {}
     for row in rows:

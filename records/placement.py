@@ -8,16 +8,16 @@ that narrows who reads it: its word is never ``confirmed``.
 import json
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
-from sqlalchemy import String, or_, select
+from sqlalchemy import String, Table, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.departments import Department
 from accounts.principal import Principal
 from audit.intake import append
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import AT, MainTable, ReadSession, WriteSession
 from core.errors import Conflict, Invalid, NotFound
 from core.identifiers import new_id
 from records import access, case_file, events, file_plan, record
@@ -50,6 +50,15 @@ class Placement(MainTable):
     valid_to: Mapped[datetime | None]
 
 
+_PLACEMENTS = cast(Table, Placement.__table__)
+_ADD = insert(_PLACEMENTS)
+_END = (
+    update(_PLACEMENTS)
+    .where(_PLACEMENTS.c.record == bindparam("placed"), _PLACEMENTS.c.valid_to.is_(None))
+    .values(valid_to=AT)
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What the machine made of a version."""
@@ -74,7 +83,7 @@ class Reading:
 
 def begin(session: WriteSession, row: Record, *, at: datetime) -> None:
     """Write the first placement of a record just captured."""
-    _write(session, row, by_person=row.captured_by, at=at)
+    _add(session, row, by_person=row.captured_by, at=at)
 
 
 def settle_reading(
@@ -271,22 +280,25 @@ def _state_after(row: Record, reading: Reading) -> str:
 
 
 def _write(session: WriteSession, row: Record, *, by_person: UUID | None, at: datetime) -> None:
-    current = session.scalar(select(Placement).where(Placement.record == row.id, Placement.valid_to.is_(None)))
-    if current is not None:
-        current.valid_to = at
-    session.add(
-        Placement(
-            id=new_id(),
-            record=row.id,
-            record_class=row.record_class,
-            department=row.department,
-            case_file=row.case_file,
-            section=row.section,
-            confirmed=row.confirmed,
-            placed_by=by_person,
-            valid_from=at,
-            valid_to=None,
-        )
+    session.execute(_END, {"placed": row.id, "at": at})
+    _add(session, row, by_person=by_person, at=at)
+
+
+def _add(session: WriteSession, row: Record, *, by_person: UUID | None, at: datetime) -> None:
+    session.execute(
+        _ADD,
+        {
+            "id": new_id(),
+            "record": row.id,
+            "record_class": row.record_class,
+            "department": row.department,
+            "case_file": row.case_file,
+            "section": row.section,
+            "confirmed": row.confirmed,
+            "placed_by": by_person,
+            "valid_from": at,
+            "valid_to": None,
+        },
     )
 
 

@@ -11,9 +11,10 @@ reasons are sealed under the version's key; ids, dates, amounts and states are c
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, String, UniqueConstraint, select
+from sqlalchemy import Index, LargeBinary, Select, String, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
@@ -25,6 +26,8 @@ from records import access
 RECEIVED, PROCESSING, FILED = "received", "processing", "filed"
 NEEDS_REVIEW, NEEDS_ATTENTION = "needs_review", "needs_attention"
 STATES: tuple[str, ...] = (RECEIVED, PROCESSING, FILED, NEEDS_REVIEW, NEEDS_ATTENTION)
+UNSAFE = frozenset({"infected", "not_scanned", "too_large_to_scan"})
+"""Troubles of a version that the malware scanner did not pass."""
 
 
 class Record(MainTable):
@@ -98,6 +101,11 @@ class RecordVersion(MainTable):
     added_by: Mapped[UUID | None]
     added_at: Mapped[datetime]
 
+    @property
+    def is_unsafe(self) -> bool:
+        """Whether the malware scanner reported it or could not pass it: its file leaves only where that is said."""
+        return self.trouble_code in UNSAFE
+
 
 class Component(MainTable):
     """A part that shares the record's identity and end."""
@@ -124,12 +132,18 @@ def touch(record: Record, state: str, at: datetime) -> None:
         record.state, record.state_since = state, at
 
 
-def ask_to_read(session: WriteSession, record: Record, at: datetime, *, priority: int = 5) -> None:
+INTERACTIVE, EXTRACTION, OCR = "interactive", "extraction", "ocr"
+"""Queues of reading: for somebody who waits; for whatever comes in numbers; for what must be read from images."""
+
+
+def ask_to_read(
+    session: WriteSession, record: Record, at: datetime, *, queue: str = EXTRACTION, priority: int = 5
+) -> None:
     """Have a worker read the current version; lower priorities go first (0: somebody waits, 9: bulk)."""
     jobs.add(
         session,
         "ingest.read",
-        queue="extraction",
+        queue=queue,
         at=at,
         subject=record.id,
         priority=priority,
@@ -157,9 +171,8 @@ def get_visible(session: ReadSession, record_id: UUID, by: Principal, at: dateti
     Raises:
         NotFound: there is none, or not for ``by``.
     """
-    record = session.scalar(
-        select(Record).where(Record.id == record_id, Record.access_set.in_(access.readable_sets(session, by, at)))
-    )
+    readers, values = access.readable(session, by, at)
+    record = session.scalar(_read_by(readers, "id"), values | {"id": record_id})
     if record is None:
         raise NotFound("there is no such record, or it is not yours to see")
     return record
@@ -170,26 +183,53 @@ def find_visible(session: ReadSession, record_ids: Iterable[UUID], by: Principal
     ids = list(record_ids)
     if not ids:
         return {}
-    rows = session.scalars(
-        select(Record).where(Record.id.in_(ids), Record.access_set.in_(access.readable_sets(session, by, at)))
-    )
+    readers, values = access.readable(session, by, at)
+    rows = session.scalars(_read_by(readers, "ids"), values | {"ids": ids})
     return {record.id: record for record in rows}
 
 
 def find_by_number(session: ReadSession, number: str, by: Principal, at: datetime) -> Record | None:
     """The record of that number (as stored), if ``by`` may read it."""
-    return session.scalar(
-        select(Record).where(Record.number == number, Record.access_set.in_(access.readable_sets(session, by, at)))
-    )
+    readers, values = access.readable(session, by, at)
+    return session.scalar(_read_by(readers, "number"), values | {"number": number})
 
 
 def find_duplicate(session: ReadSession, fingerprint: bytes, by: Principal, at: datetime) -> Record | None:
     """An earlier record with the same content, if there is one that ``by`` may read."""
-    return session.scalar(
+    readers, values = access.readable(session, by, at)
+    return session.scalar(_duplicates_read_by(readers), values | {"fingerprint": fingerprint})
+
+
+_VERSIONS = select(RecordVersion).where(RecordVersion.record == bindparam("record")).order_by(RecordVersion.ordinal)
+_VERSION = select(RecordVersion).where(
+    RecordVersion.record == bindparam("record"), RecordVersion.ordinal == bindparam("ordinal")
+)
+_VERSION_WITH_ID = select(RecordVersion).where(
+    RecordVersion.record == bindparam("record"), RecordVersion.id == bindparam("id")
+)
+_COMPONENTS = select(Component).where(Component.record == bindparam("record")).order_by(Component.id)
+_ANY_CHILD = select(Record.id).where(Record.parent == bindparam("parent")).limit(1)
+_ASKED = {
+    "id": Record.id == bindparam("id"),
+    "ids": Record.id.in_(bindparam("ids", expanding=True)),
+    "number": Record.number == bindparam("number"),
+    "parent": Record.parent == bindparam("parent"),
+}
+
+
+@lru_cache(maxsize=256)
+def _read_by(readers: access.Readers, asked: str) -> Select[Record]:
+    """Those of the records asked for that ``readers`` read. The statement alone is kept."""
+    return select(Record).where(_ASKED[asked], Record.access_set.in_(access.sets_read_by(readers))).order_by(Record.id)
+
+
+@lru_cache(maxsize=64)
+def _duplicates_read_by(readers: access.Readers) -> Select[Record]:
+    return (
         select(Record)
         .join(RecordVersion, RecordVersion.record == Record.id)
-        .where(RecordVersion.fingerprint == fingerprint)
-        .where(Record.access_set.in_(access.readable_sets(session, by, at)))
+        .where(RecordVersion.fingerprint == bindparam("fingerprint"))
+        .where(Record.access_set.in_(access.sets_read_by(readers)))
         .order_by(Record.captured_at)
         .limit(1)
     )
@@ -197,9 +237,7 @@ def find_duplicate(session: ReadSession, fingerprint: bytes, by: Principal, at: 
 
 def versions_of(session: ReadSession, record_id: UUID) -> list[RecordVersion]:
     """All versions, the first first."""
-    return list(
-        session.scalars(select(RecordVersion).where(RecordVersion.record == record_id).order_by(RecordVersion.ordinal))
-    )
+    return list(session.scalars(_VERSIONS, {"record": record_id}))
 
 
 def get_version(session: ReadSession, record: Record, ordinal: int | None = None) -> RecordVersion:
@@ -208,12 +246,10 @@ def get_version(session: ReadSession, record: Record, ordinal: int | None = None
     Raises:
         NotFound: the record has no such version.
     """
-    query = select(RecordVersion).where(RecordVersion.record == record.id)
     if ordinal is None:
-        query = query.where(RecordVersion.id == record.current_version)
+        version = session.scalar(_VERSION_WITH_ID, {"record": record.id, "id": record.current_version})
     else:
-        query = query.where(RecordVersion.ordinal == ordinal)
-    version = session.scalar(query)
+        version = session.scalar(_VERSION, {"record": record.id, "ordinal": ordinal})
     if version is None:
         raise NotFound("the record has no such version")
     return version
@@ -221,15 +257,13 @@ def get_version(session: ReadSession, record: Record, ordinal: int | None = None
 
 def components_of(session: ReadSession, record_id: UUID) -> list[Component]:
     """The components of all versions, in the order they were found."""
-    return list(session.scalars(select(Component).where(Component.record == record_id).order_by(Component.id)))
+    return list(session.scalars(_COMPONENTS, {"record": record_id}))
 
 
 def children_of(session: ReadSession, record_id: UUID, by: Principal, at: datetime) -> list[Record]:
     """The records found in this one that ``by`` may read."""
-    return list(
-        session.scalars(
-            select(Record)
-            .where(Record.parent == record_id, Record.access_set.in_(access.readable_sets(session, by, at)))
-            .order_by(Record.id)
-        )
-    )
+    if session.scalar(_ANY_CHILD, {"parent": record_id}) is None:
+        # As of most records; to ask what somebody may read takes longer.
+        return []
+    readers, values = access.readable(session, by, at)
+    return list(session.scalars(_read_by(readers, "parent"), values | {"parent": record_id}))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from audit.entries import Receipt
 from records.field import FieldValue
@@ -43,4 +44,8 @@ class Detail:
     fields: tuple[FieldValue, ...]
     reasons: tuple[tuple[str, float], ...]
     parties: tuple[str, ...]
+    children: tuple[UUID, ...]
+    """What was found in it, as far as the reader may read that; not opened."""
+    listed_only: bool
+    """It lies in a case file with an access list."""
     receipt: Receipt

@@ -28,5 +28,13 @@ register(
     TableTrace("access_sets", "person", ("uploader",), end="kept", why="ids only"),
     TableTrace("placements", "person", ("placed_by",), end="kept", why="an id; the name is gone with the key"),
     TableTrace("record_versions", "person", ("added_by",), end="kept", why="an id; the name is gone with the key"),
+    TableTrace(
+        "object_locks",
+        "record",
+        ("record",),
+        end="kept",
+        why="ids and days: until when the store keeps the sealed bytes, also once their key is gone",
+    ),
+    TableTrace("object_locks", "version", ("version",), end="kept", why="ids and days, as for the record"),
     TableTrace("trigger_facts", "person", ("recorded_by",), end="kept", why="an id; the name is gone with the key"),
 )

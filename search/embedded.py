@@ -25,6 +25,7 @@ from search.shards import (
     read_manifest,
     sweep,
     write_manifest,
+    writing,
 )
 
 _OPEN_WRITERS: Final = 4
@@ -192,23 +193,30 @@ class EmbeddedIndex(EmbeddedReader):
         return put
 
     def _locate(self, record_ids: list[UUID]) -> None:
-        """Note in ``_pending`` where each record is now."""
+        """Note in ``_pending`` where each record is now; one that stands in two shards is taken out of the later."""
         unknown = {record_id for record_id in record_ids if record_id not in self._pending}
-        for writer in self._writers:
-            if not unknown:
-                break
-            held = writer.holds(unknown)
-            self._pending.update(dict.fromkeys(held, writer))
-            unknown -= held
-        self._pending.update(dict.fromkeys(unknown))
+        for writer in self._writers if unknown else ():
+            for record_id in writer.holds(unknown):
+                if record_id in self._pending:
+                    writer.remove(record_id)
+                else:
+                    self._pending[record_id] = writer
+        self._pending.update((record_id, None) for record_id in unknown if record_id not in self._pending)
 
     def _with_room(self) -> ShardWriter:
         for writer in reversed(self._writers):
             if writer.expected < self._shard_records:
                 return writer
-        writer = ShardWriter(self.folder / new_shard_name())
+        folder = self.folder / new_shard_name()
+        with writing():
+            try:
+                writer = ShardWriter(folder)
+                # In the list before anything is put into it: what the list does not name is found by nobody.
+                write_manifest(self.folder, [*(each.name for each in self._writers), folder.name])
+            except (OSError, ValueError, IndexUnusable):
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         self._writers.append(writer)
-        write_manifest(self.folder, [each.name for each in self._writers])
         return writer
 
 

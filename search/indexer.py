@@ -5,26 +5,28 @@ any order and twice. Text leaves through ``records.content`` like any other, wit
 keeper as the reader and its job as the basis.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from accounts.departments import Department
 from accounts.principal import Principal
 from core.database import Database
-from core.errors import NotFound
 from records import file_plan, record
 from records.case_file import CaseFile
 from records.content import Content
 from records.record import Record
+from records.shown import Detail
 from search.port import IndexDocument, SearchReader
 
 UNCLASSED = "unclassified"
 MOST_CHARACTERS = 2_000_000
 """Of one record's text in the index; what lies beyond is not found."""
 _ASKED_AT_ONCE = 100
+_CASE_FILE = select(CaseFile.number).where(CaseFile.id == bindparam("case_file"))
+_DEPARTMENT = select(Department.name).where(Department.id == bindparam("department"))
 _KINDS = {
     "application/pdf": "pdf",
     "message/rfc822": "mail",
@@ -57,18 +59,23 @@ def document_of(
 
     A record whose text cannot be read yet is found by its title, parties and number.
     """
-    with content.main.read() as session:
-        row = session.get(Record, record_id)
-        if row is None:
-            return None
-        version = record.get_version(session, row)
-        file = session.get(CaseFile, row.case_file) if row.case_file else None
-        department = session.get(Department, row.department) if row.department else None
-    try:
-        detail, text = content.whole(row.id, by=by, basis=basis)
-    except NotFound:
-        return None
-    _, name, title = detail.versions[-1]
+    return next(documents_of(content, [record_id], by=by, basis=basis), None)
+
+
+def documents_of(
+    content: Content, record_ids: Sequence[UUID], *, by: Principal, basis: str = "search.index"
+) -> Iterator[IndexDocument]:
+    """The same of many records, by one commit of the log; each is made when it is taken, those gone are left out."""
+    for detail, text in content.whole_many(record_ids, by=by, basis=basis):
+        yield _document(content.main, detail, text)
+
+
+def _document(main: Database, detail: Detail, text: str) -> IndexDocument:
+    row = detail.record
+    with main.read() as session:
+        file = session.scalar(_CASE_FILE, {"case_file": row.case_file}) if row.case_file else None
+        department = session.scalar(_DEPARTMENT, {"department": row.department}) if row.department else None
+    version, name, title = detail.versions[-1]
     number = next((f.value for f in detail.fields if f.name == "number"), None)
     classes = file_plan.load().facet_codes(row.record_class) if row.record_class else (UNCLASSED,)
     return IndexDocument(
@@ -86,8 +93,8 @@ def document_of(
         title=title,
         parties=detail.parties,
         number=number,
-        case_file=file.number if file else None,
-        department=department.name if department else None,
+        case_file=file,
+        department=department,
         language=row.language if row.language not in ("und", "mul") else None,
         document_date=row.document_date,
         total_minor=row.total_minor,
@@ -109,11 +116,15 @@ def ask_for(main: Database, record_ids: Iterable[UUID], *, at: datetime) -> int:
 
 
 def drift(index: SearchReader, main: Database) -> tuple[set[UUID], set[UUID]]:
-    """Records that the index holds not, or at an older revision; and entries without a record."""
-    held = dict(index.ids())
+    """Records that the index holds not, at an older revision, or twice; and entries without a record."""
+    held, twice = dict[UUID, int](), set[UUID]()
+    for record_id, revision in index.ids():
+        if record_id in held:
+            twice.add(record_id)
+        held[record_id] = revision
     stale = set()
     with main.read() as session:
         for record_id, revision in session.execute(select(Record.id, Record.revision)):
-            if held.pop(record_id, -1) < revision:
+            if held.pop(record_id, -1) < revision or record_id in twice:
                 stale.add(record_id)
     return stale, set(held)

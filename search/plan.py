@@ -6,18 +6,15 @@ that they never change the ranking.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
+from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tantivy import FieldType, Occur, Query
 
-from core.errors import Invalid
-from search.analysis import stems, tokens
+from search.analysis import tokens
 from search.criteria import FIELDS
-from search.folding import spellings
-from search.schema import SCHEMA, label, stems_field, to_seconds
+from search.meaning import HEAD_WEIGHT, KEY_WEIGHT, STEM_WEIGHT, forms, rows, seconds_of
+from search.schema import SCHEMA, label, stems_field
 from search.tree import (
     Amounts,
     And,
@@ -34,13 +31,6 @@ from search.tree import (
     Prefix,
     Word,
 )
-
-_HEAD_WEIGHT: Final = 4.0
-"""Title, parties and numbers against the body."""
-_KEY_WEIGHT: Final = 8.0
-"""A record's own number, a document's number or a case-file number, typed whole."""
-_STEM_WEIGHT: Final = 0.6
-"""Another form of the word against the very form typed."""
 
 
 def visible(
@@ -80,7 +70,7 @@ def plan(node: Node, zone: str = "UTC") -> Query:
         case Word(text):
             return _word(text)
         case Phrase(text):
-            return _any([_sequence("body", text), _boost(_sequence("head", text), _HEAD_WEIGHT)])
+            return _any([_sequence("body", text), _boost(_sequence("head", text), HEAD_WEIGHT)])
         case Prefix(text):
             return _prefix(text)
         case Filter(field, value):
@@ -101,23 +91,17 @@ def _all(parts: Sequence[Node], zone: str) -> Query:
 
 
 def _word(text: str) -> Query:
-    found = tokens(text)
-    if not found:
+    if not tokens(text):
         return Query.empty_query()
-    options = [_sequence("body", text), _boost(_sequence("head", text), _HEAD_WEIGHT)]
-    options.append(_boost(_term("label", label("key", text)), _KEY_WEIGHT))
-    if len(found) == 1:
-        forms = {stem for spelling in spellings(text) for token in tokens(spelling) for stem in stems(token)}
-        options += [_boost(_term(stems_field(language), form), _STEM_WEIGHT) for language, form in sorted(forms)]
+    options = [_sequence("body", text), _boost(_sequence("head", text), HEAD_WEIGHT)]
+    options.append(_boost(_term("label", label("key", text)), KEY_WEIGHT))
+    options += [_boost(_term(stems_field(language), form), STEM_WEIGHT) for language, form in forms(text)]
     return _any(options)
 
 
 def _sequence(field: str, text: str) -> Query:
     """``text`` as words in a row in ``field``, in each of its spellings."""
-    words = text.split()
-    plain = tokens(text)
-    other = tuple(token for word in words for token in tokens(spellings(word)[-1]))
-    return _any([_row(field, row) for row in dict.fromkeys((plain, other))])
+    return _any([_row(field, row) for row in rows(text)])
 
 
 def _row(field: str, row: Sequence[str]) -> Query:
@@ -129,7 +113,7 @@ def _row(field: str, row: Sequence[str]) -> Query:
 
 def _prefix(text: str) -> Query:
     key = Query.regex_query(SCHEMA, "label", _begins(label("key", text)))
-    return _any([_beginning("body", text), _boost(_beginning("head", text), _HEAD_WEIGHT), key])
+    return _any([_beginning("body", text), _boost(_beginning("head", text), HEAD_WEIGHT), key])
 
 
 def _beginning(field: str, text: str) -> Query:
@@ -149,8 +133,8 @@ def _filter(field: str, value: Criterion, zone: str) -> Query:
             if FIELDS[field] == "code":
                 return Query.regex_query(SCHEMA, "label", _begins(label(field, text)))
             return _beginning(field, text)
-        case Days(first, last) if field == "received":
-            return between(field, _midnight(first, zone), _before_midnight(last, zone))
+        case Days() if field == "received":
+            return between(field, *seconds_of(value, zone))
         case Days(first, last):
             return between(field, _ordinal(first), _ordinal(last))
         case Amounts(least, most):
@@ -159,25 +143,6 @@ def _filter(field: str, value: Criterion, zone: str) -> Query:
 
 def _ordinal(day: date | None) -> int | None:
     return None if day is None else day.toordinal()
-
-
-def _midnight(day: date | None, zone: str) -> int | None:
-    return None if day is None else to_seconds(_start_of(day, zone))
-
-
-def _before_midnight(day: date | None, zone: str) -> int | None:
-    if day is None or day == date.max:
-        return None
-    return to_seconds(_start_of(day + timedelta(days=1), zone)) - 1
-
-
-def _start_of(day: date, zone: str) -> datetime:
-    try:
-        return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise Invalid("there is no such time zone") from error
-    except OverflowError:  # the first day there is, east of Greenwich
-        return datetime.combine(day, time(), UTC)
 
 
 def _begins(text: str) -> str:

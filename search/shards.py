@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from tantivy import DocAddress, Index, IndexWriter, Query, Searcher
@@ -31,6 +31,7 @@ SHARD_RECORDS: Final = 20_000
 HEAP_BYTES: Final = 64_000_000
 """Memory of a shard's writer before it writes a segment."""
 _PREFIX: Final = "shard-"
+_NO_RECORD: Final = "none"
 
 FileState = tuple[int, int, int]
 
@@ -156,6 +157,10 @@ def read_ids(searcher: Searcher, addresses: list[DocAddress]) -> Iterator[tuple[
         yield to_record_id(int(high or 0), int(low or 0)), int(revision or 0)
 
 
+def _count(found: Any) -> int:
+    return int(found.count or 0)
+
+
 class ShardWriter:
     """One tantivy index, open for reading and writing."""
 
@@ -178,6 +183,10 @@ class ShardWriter:
             # A commit cut off by a kill leaves a list of deletions that no commit names. Operation numbers
             # start again from the last commit, so ours would come to the same file name and fail on it.
             self._writer.garbage_collect_files()
+            # The first operation gets the number of the last commit itself. A merge that a kill cut off begins anew
+            # with ours, takes in deletions up to that number, but not in segments that already lost something in
+            # that commit: the old form of a record would stay beside the new one. So the first deletes nothing.
+            self._writer.delete_documents_by_term("record", _NO_RECORD)
         self.changed = True
         return self._writer
 
@@ -187,7 +196,11 @@ class ShardWriter:
         searcher = self.reading.searcher()
         if not keys or not searcher.num_docs:
             return set()
-        found = searcher.search(Query.term_set_query(SCHEMA, "record", keys), limit=len(keys), count=False)
+        query = Query.term_set_query(SCHEMA, "record", keys)
+        found = searcher.search(query, limit=len(keys))
+        if (count := _count(found)) > len(keys):
+            # One of them stands there twice, and would have another one left out.
+            found = searcher.search(query, limit=count)
         return {record_id for record_id, _ in read_ids(searcher, [address for _, address in found.hits])}
 
     def mentions(self, record_ids: Iterable[UUID]) -> bool:
@@ -200,7 +213,7 @@ class ShardWriter:
 
     def add(self, document: IndexDocument, *, replaces: bool) -> None:
         fields = to_document(document)
-        with _writing():
+        with writing():
             writer = self._open()
             if replaces:
                 writer.delete_documents_by_term("record", document.record_id.hex)
@@ -208,20 +221,20 @@ class ShardWriter:
         self.expected += not replaces
 
     def remove(self, record_id: UUID) -> None:
-        with _writing():
+        with writing():
             self._open().delete_documents_by_term("record", record_id.hex)
         self.expected -= 1
 
     def commit(self) -> None:
         if self._writer is not None and self.changed:
-            with _writing():
+            with writing():
                 self._writer.commit()
             self.changed = False
             self.expected = self.reading.searcher().num_docs
 
     def collect_garbage(self) -> None:
         """Delete files of segments that are merged away, also those a kill left behind."""
-        with _writing():
+        with writing():
             self._open().garbage_collect_files()
 
     @property
@@ -243,8 +256,8 @@ class ShardWriter:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
-    """tantivy tells every failure of its writer as ``ValueError``."""
+def writing() -> Iterator[None]:
+    """Tell a failed write as ``IndexNotWritten``; tantivy tells every failure of its writer as ``ValueError``."""
     try:
         yield
     except (ValueError, OSError) as error:

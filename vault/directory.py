@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
@@ -30,8 +30,11 @@ from vault.store import (
 
 VERSION = "1"
 """Write-once files have one version."""
+UNFINISHED_FOR = timedelta(hours=24)
 PIECE_BYTES = 256 * 1024
 WINDOW_BYTES = 8 * 1024 * 1024
+CACHED_BYTES = 32 * 1024 * 1024
+"""Of an object just written stay in memory, for who reads it next."""
 
 
 class DirectoryStore:
@@ -46,6 +49,9 @@ class DirectoryStore:
             for folder in (self._temporary, root / ORIGINALS, root / DERIVED):
                 if not folder.is_dir():
                     make_folder(folder)
+
+    def establish(self) -> None:
+        self.forget_interrupted(before=datetime.now(UTC) - UNFINISHED_FOR)
 
     def put(self, key: str, data: Iterable[bytes]) -> Stored:
         target = self._root / check_key(key)
@@ -62,7 +68,7 @@ class DirectoryStore:
                 digest.update(piece)
                 size += len(piece)
                 if size - begun >= WINDOW_BYTES:
-                    _begin_writing(aside.descriptor, begun, size - begun)
+                    _go_on_writing(aside.descriptor, begun, size)
                     begun = size
             with disk_trouble():
                 self._publish(aside, target)
@@ -216,14 +222,19 @@ class _Pieces(Iterator[bytes]):
         self.close()
 
 
-def _begin_writing(descriptor: int, start: int, size_bytes: int) -> None:
+def _go_on_writing(descriptor: int, begun: int, size_bytes: int) -> None:
     """Let the disk work while the rest is still being sealed: the sync at the end waits less.
 
-    On Linux this advice starts writing and drops only what is on disk already, which what
-    was written this moment is not. Where there is no such advice, nothing is lost but time.
+    On Linux this advice starts writing, and drops from memory only what is on disk already. What was
+    written this moment is not; what lies further back is, and a large object would else take the
+    place of all that others read. Where there is no such advice, nothing is lost but time.
     """
+    kept = max(size_bytes - CACHED_BYTES, 0)
+    dropped = max(kept - CACHED_BYTES, 0)
     with suppress(OSError, AttributeError):
-        os.posix_fadvise(descriptor, start, size_bytes, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, begun, size_bytes - begun, os.POSIX_FADV_DONTNEED)
+        if kept > dropped:
+            os.posix_fadvise(descriptor, dropped, kept - dropped, os.POSIX_FADV_DONTNEED)
 
 
 def _reading(error: OSError, key: str) -> ObjectMissing | StoreUnreadable:

@@ -27,7 +27,7 @@ HEADER_BYTES = 56
 _SALT_BYTES = 24
 _INFO = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\x00"
 # Larger pieces leave the processor's cache, and the C library maps fresh pages for each.
-_PIECE_BYTES = 256 * 1024
+_PIECE_BYTES = 512 * 1024
 
 Fetch = Callable[[int, int], Iterable[bytes]]
 """Gives the sealed bytes from a start up to an end."""

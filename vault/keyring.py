@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, delete, exists, func, insert, select, update
+from sqlalchemy import ForeignKey, LargeBinary, String, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import Database, MainTable, ReadSession, WriteSession
@@ -98,13 +98,12 @@ class Keyring:
         Raises:
             KeyExists: its subject has one.
         """
-        if session.scalar(select(exists().where(WrappedKey.subject == key.subject))):
+        if session.scalar(_HAS_KEY, {"subject": key.subject}):
             raise KeyExists(subject=key.subject)
         epoch = self._take_place(session, at)
         wrapped = wrap(self._epochs.cipher(epoch), key, epoch)
-        session.execute(
-            insert(WrappedKey).values(subject=key.subject, kind=kind, epoch=epoch, wrapped=wrapped, created_at=at)
-        )
+        row = {"subject": key.subject, "kind": kind, "epoch": epoch, "wrapped": wrapped, "created_at": at}
+        session.execute(_KEEP, row)
 
     def get(self, session: ReadSession, subject: UUID) -> DataKey:
         """The data key of a subject.
@@ -126,7 +125,8 @@ class Keyring:
         """
         keys: dict[UUID, DataKey] = {}
         for some in _batches(subjects):
-            rows = session.execute(_WRAPPED.where(WrappedKey.subject.in_(some))).all()
+            # By the connection: a session's way around a statement takes as long as the statement.
+            rows = session.connection().execute(_WRAPPED_OF, {"subjects": some}).all()
             for subject, epoch, wrapped in rows:
                 key = self._unwrap(session, subject, epoch, wrapped)
                 if key is not None:
@@ -193,21 +193,8 @@ class Keyring:
 
     def _take_place(self, session: WriteSession, at: datetime, places: int = 1) -> UUID:
         """An epoch with that much room, already counted; a new one where none has it."""
-        newest = (
-            select(KeyEpoch.id)
-            .where(KeyEpoch.retired_at.is_(None), KeyEpoch.issued <= EPOCH_KEYS - places)
-            .order_by(KeyEpoch.created_at.desc(), KeyEpoch.id.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        taken = session.execute(
-            update(KeyEpoch)
-            # Said again outside: another writer of a bigger database may have come between.
-            .where(KeyEpoch.id == newest, KeyEpoch.retired_at.is_(None), KeyEpoch.issued <= EPOCH_KEYS - places)
-            .values(issued=KeyEpoch.issued + places)
-            .returning(KeyEpoch.id),
-            execution_options=_PLAIN,
-        ).scalar_one_or_none()
+        room = {"places": places, "most_before": EPOCH_KEYS - places}
+        taken = session.execute(_TAKE_PLACE, room, execution_options=_PLAIN).scalar_one_or_none()
         if taken is not None:
             return taken
         epoch = new_id()
@@ -251,6 +238,25 @@ class Keyring:
 
 
 _WRAPPED = select(WrappedKey.subject, WrappedKey.epoch, WrappedKey.wrapped)
+_WRAPPED_OF = _WRAPPED.where(WrappedKey.subject.in_(bindparam("subjects", expanding=True)))
+_HAS_KEY = select(exists().where(WrappedKey.subject == bindparam("subject")))
+_KEEP = insert(WrappedKey.__table__)  # type: ignore[arg-type]
+_HAS_ROOM = (KeyEpoch.retired_at.is_(None), KeyEpoch.issued <= bindparam("most_before"))
+_TAKE_PLACE = (
+    update(KeyEpoch)
+    .where(
+        KeyEpoch.id
+        == select(KeyEpoch.id)
+        .where(*_HAS_ROOM)
+        .order_by(KeyEpoch.created_at.desc(), KeyEpoch.id.desc())
+        .limit(1)
+        .scalar_subquery(),
+        # Said again outside: another writer of a bigger database may have come between.
+        *_HAS_ROOM,
+    )
+    .values(issued=KeyEpoch.issued + bindparam("places"))
+    .returning(KeyEpoch.id)
+)
 
 
 def new_data_key(subject: UUID) -> DataKey:

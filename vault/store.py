@@ -91,6 +91,9 @@ class Listed:
 class ObjectStore(Protocol):
     """Write-once bytes under a key chosen by the caller. Safe to use from many threads."""
 
+    def establish(self) -> None:
+        """Make what the store needs, check what is there, clear away what was cut short: once, before it is used."""
+
     def put(self, key: str, data: Iterable[bytes]) -> Stored:
         """Store all of ``data``, durably, or nothing; tell its size, SHA-256 and version.
 

@@ -32,6 +32,7 @@ _PARTIAL: dict[int | str, dict[str, Any]] = {
     416: {"description": "The file has no such bytes."},
 }
 Inline = Annotated[bool, Query(description="Have the browser show it; only PDF, PNG and JPEG, sandboxed.")]
+Unsafe = Annotated[bool, Query(description="Send the file although the malware scanner reports or did not scan it.")]
 RangeHeader = Annotated[str | None, Header(alias="Range", max_length=100)]
 TagHeader = Annotated[str | None, Header(max_length=2000)]
 
@@ -99,6 +100,7 @@ def read_original(
     request_id: RequestId,
     version: Ordinal = None,
     inline: Inline = False,
+    unsafe: Unsafe = False,
     range_: RangeHeader = None,
     if_range: TagHeader = None,
     if_none_match: TagHeader = None,
@@ -119,6 +121,7 @@ def read_original(
         version=chosen.ordinal,
         span=span,
         request=request_id,
+        unsafe=unsafe,
     )
     headers = {"ETag": tag, "Accept-Ranges": "bytes"}
     if span is not None:

@@ -181,7 +181,7 @@ class RecordDetail(RecordView):
     )
 
 
-def detail_view(detail: Detail, children: list[Shown], by: Principal, *, listed_only: bool) -> RecordDetail:
+def detail_view(detail: Detail, children: list[Shown], by: Principal) -> RecordDetail:
     row = detail.record
     current, name, title = next(each for each in detail.versions if each[0].id == row.current_version)
     return RecordDetail(
@@ -195,7 +195,7 @@ def detail_view(detail: Detail, children: list[Shown], by: Principal, *, listed_
         children=[RecordView.shown(each, by) for each in children],
         reasons=[ReasonView(word=word, weight=weight) for word, weight in detail.reasons],
         trouble=trouble_of(current),
-        access=readers_of(row, listed_only=listed_only),
+        access=readers_of(row, listed_only=detail.listed_only),
     )
 
 

@@ -14,9 +14,9 @@ from api.routing import Router
 from core.errors import Invalid
 from ingest import retry
 from records import placement, record
-from records.case_file import CaseFile
 from records.listing import list_records
 from records.placement import Decision
+from records.shown import Shown
 
 router = Router(prefix=PREFIX, tags=["records"])
 
@@ -76,17 +76,14 @@ def read_list(
 
 
 @router.get("/records/{record_id}")
-def read_one(
-    run: Run, response: Response, record_id: UUID, by: Reader, request_id: RequestId, now: Now
-) -> RecordDetail:
+def read_one(run: Run, response: Response, record_id: UUID, by: Reader, request_id: RequestId) -> RecordDetail:
     """One record with its fields, versions, components, children, and why it was classed so."""
     detail = run.content.detail(record_id, by=by, request=request_id)
-    with run.main.read() as session:
-        below = [child.id for child in record.children_of(session, record_id, by, now)]
-        file = session.get(CaseFile, detail.record.case_file) if detail.record.case_file else None
-    children = run.content.reveal(below, by=by, where="children", request=request_id)[0] if below else []
+    children: list[Shown] = []
+    if detail.children:
+        children, _ = run.content.reveal(detail.children, by=by, where="children", request=request_id)
     response.headers["ETag"] = tag_of(detail.record.revision)
-    return detail_view(detail, children, by, listed_only=file is not None and file.listed_only)
+    return detail_view(detail, children, by)
 
 
 @router.patch("/records/{record_id}")

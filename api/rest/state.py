@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from audit import intake
 from core import jobs
 from core.errors import MunimentError, Unavailable
 from core.leases import ProcessLease
+from records import object_lock
 
 router = Router(tags=["state"])
 
@@ -85,11 +87,14 @@ def read_metrics(request: Request, run: Run, by: Local) -> PlainTextResponse:
     with run.main.read() as session:
         counts = jobs.counts(session)
         waits = intake.backlog(session, at=run.clock.now())
+        locks = object_lock.counts(session, at=run.clock.now())
     lines = ["# TYPE muniment_jobs gauge"]
     lines += [f'muniment_jobs{{queue="{queue}",state="{state}"}} {n}' for (queue, state), n in sorted(counts.items())]
     lines += ["# TYPE muniment_intake_waiting gauge", f"muniment_intake_waiting {waits.waiting}"]
     lines += ["# TYPE muniment_intake_oldest_seconds gauge"]
     lines += [f"muniment_intake_oldest_seconds {waits.oldest_age.total_seconds():.3f}"]
+    lines += ["# TYPE muniment_object_locks gauge"]
+    lines += [f'muniment_object_locks{{state="{state}"}} {n}' for state, n in asdict(locks).items()]
     lines += metrics.lines()
     return PlainTextResponse("\n".join(lines) + "\n", media_type=MEDIA_TYPE)
 

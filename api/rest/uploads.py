@@ -153,8 +153,9 @@ async def _capture(
     request: Request, response: Response, run: Runtime, upload: Upload, by: Principal, key: str | None
 ) -> ReceivedView:
     metadata = uploads.read_metadata(upload, StatedMetadata).to_metadata()
-    # Before any of the body is read: whoever may not file here need not send it all first.
-    await uploads.in_pool(request, partial(run.receiver.check, metadata, by=by))
+    if uploads.is_long(request):
+        # Before any of the body is read: whoever may not file here need not send it all first.
+        await uploads.in_pool(request, partial(run.receiver.check, metadata, by=by))
     channel = "page" if by.session_id is not None else "api"
     receive = partial(
         run.receiver.receive, name=upload.name, metadata=metadata, channel=channel, by=by, idempotency_key=key

@@ -115,6 +115,7 @@ def download(
     id_: Annotated[str, typer.Argument(metavar="ID")],
     to: Annotated[Path | None, typer.Option("--to", "-o", help="File to write; - is standard output.")] = None,
     version: Annotated[int | None, typer.Option(min=1, help="Default: the newest.")] = None,
+    unsafe: Annotated[bool, typer.Option(help="Also what the malware scanner reports or did not scan.")] = False,
 ) -> None:
     """The original file of a record."""
     if to is not None and to != Path("-") and to.exists():
@@ -122,7 +123,7 @@ def download(
     with opened(options_of(context)) as session:
         by = session.principal()
         opened_file = session.runtime.content.open_original(
-            _record_id(session, id_), by=by, purpose="download", version=version
+            _record_id(session, id_), by=by, purpose="download", version=version, unsafe=unsafe
         )
         if to == Path("-"):
             for chunk in opened_file.chunks:
@@ -165,6 +166,7 @@ def reconcile(context: typer.Context) -> None:
     with opened(options_of(context)) as session:
         session.settle()
         indexed, strays, swept = agreement.repair(session.runtime)
+        session.work_off("maintenance")
         session.settle()
         if session.served:
             _wait_for_keeper(session)
@@ -172,10 +174,18 @@ def reconcile(context: typer.Context) -> None:
         text = "\n".join(f"{name.replace('_', ' '):18} {value}" for name, value in counts.to_json().items())
         session.emit(
             counts.to_json() | {"repaired": {"indexed": indexed, "taken_out": strays, "swept": swept}},
-            f"{text}\nrepaired: {indexed} indexed, {strays} taken out, {swept} swept",
+            f"{text}\n{_locks(counts)}\nrepaired: {indexed} indexed, {strays} taken out, {swept} swept",
         )
         if not counts.agrees:
             raise typer.Exit(1)
+
+
+def _locks(counts: agreement.Agreement) -> str:
+    if not counts.store_locks:
+        return "this store cannot lock: nothing in it is write-once against whoever runs the machine"
+    if counts.lock_differences:
+        return f"{counts.lock_differences} locks are not as they should be: the log of the server names them"
+    return "locks are as they were noted"
 
 
 def _files(paths: list[Path]) -> Iterator[Path]:

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from app import settings
+from app.build import databases_of
 from app.cli.options import Options, options_of
 from app.cli.session import opened
-from app.folders import DataFolder, folder_of
+from app.folders import folder_of
+from app.settings import Settings
 from audit import trail
 from audit.check import check
 from audit.checkpoint import last_note
@@ -19,7 +21,6 @@ from audit.events import LogVerified
 from audit.origin import started_as
 from audit.verify import Verdict
 from core.errors import IntegrityFailure, Invalid, NotFound
-from core.sqlite import SqliteDatabase
 
 cli = typer.Typer(no_args_is_help=True, help="The audit log: verify it, its key, proofs.")
 
@@ -36,7 +37,7 @@ def verify(context: typer.Context) -> None:
         except (IntegrityFailure, Invalid) as error:
             # Nothing starts on a log that is wrong, and least of all may it go unread.
             refused = error
-        verdict = _check(folder_of(settings.load(data=options.data)), options)
+        verdict = _check(settings.load(data=options.data), options)
         if verdict.fault is not None:
             raise typer.Exit(1)
         if refused is not None or session is None:
@@ -47,7 +48,7 @@ def verify(context: typer.Context) -> None:
         session.settle()
 
 
-def _check(folder: DataFolder, options: Options) -> Verdict:
+def _check(chosen: Settings, options: Options) -> Verdict:
     """Check the stored log, needing nothing to run on it, and print the verdict."""
 
     def progress(done: int, size: int) -> None:
@@ -55,7 +56,7 @@ def _check(folder: DataFolder, options: Options) -> Verdict:
             sys.stderr.write(f"\r{done} of {size} entries ")
             sys.stderr.flush()
 
-    database = SqliteDatabase(folder.databases / "log.db")
+    _, database = databases_of(chosen)
     try:
         try:
             with database.read() as reading:
@@ -63,7 +64,9 @@ def _check(folder: DataFolder, options: Options) -> Verdict:
         except (Invalid, LookupError):
             # Its very first entry cannot be read: the check says so.
             origin, vkey = None, None
-        verdict = check(database, origin=origin, vkey=vkey, file=folder.log / "checkpoint", progress=progress)
+        verdict = check(
+            database, origin=origin, vkey=vkey, file=folder_of(chosen).log / "checkpoint", progress=progress
+        )
     finally:
         database.close()
     fault = verdict.fault

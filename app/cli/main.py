@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import server
+from app.cli import processes, server
 from app.cli.options import Options
 from core.errors import MunimentError
 
@@ -19,6 +19,7 @@ cli = typer.Typer(
     help="File, find and keep records; prove every access to them.",
 )
 cli.add_typer(server.cli)
+cli.add_typer(processes.cli)
 
 
 @cli.callback()
@@ -36,7 +37,7 @@ def shared(
 def main() -> None:
     """Run a command; turn what went wrong into a sentence and an exit code."""
     try:
-        if _command(sys.argv[1:]) != "serve":
+        if _command(sys.argv[1:]) not in _RESIDENT:
             _gather()
         cli(windows_expand_args=False)
     except MunimentError as error:
@@ -51,6 +52,10 @@ def main() -> None:
             where = "" if error.filename is None else f"{error.filename}: "
             sys.stderr.write(f"muniment: {where}{error.strerror or type(error).__name__}\n")
         sys.exit(1)
+
+
+_RESIDENT = frozenset({"serve", "web", "worker", "beat", "keeper", "alive"})
+"""Commands that stay, or are asked every half minute: they load what they need and no more."""
 
 
 def _command(arguments: list[str]) -> str | None:

@@ -1,8 +1,8 @@
 """Commands for whoever runs the machine: serve, doctor."""
 
+import json
 import os
-import platform
-import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,6 @@ from app import settings as all_settings
 from app.cli.options import options_of
 from app.folders import folder_of
 from app.settings import Settings
-from core.errors import MunimentError
 
 cli = typer.Typer()
 
@@ -62,28 +61,18 @@ def _serve(chosen: Settings) -> None:
 
 @cli.command()
 def doctor(context: typer.Context) -> None:
-    """What is in force and what is missing on this machine."""
-    from ingest import cage, ocr_models
+    """What is in force and what is missing, on this machine and its servers; exit 1 when something is wrong."""
+    from app.doctor import examine
 
     options = options_of(context)
-    chosen = all_settings.load(data=options.data)
-    folder = folder_of(chosen)
-    lines = [("python", platform.python_version()), ("data folder", str(folder.root))]
-    if folder.root.exists():
-        free = shutil.disk_usage(folder.root).free
-        lines.append(("free space", f"{free // 1024**2} MiB"))
-        try:
-            lines.append(("server", "running" if folder.is_served() else "not running"))
-        except (OSError, MunimentError):
-            lines.append(("server", "unknown: the data folder cannot be read"))
-    lines += [(f"cage: {name}", state) for name, state in cage.in_force().items()]
-    lines.append(
-        ("text recognition", ", ".join(sorted(ocr_models.find_models(ocr_models.default_folders()))) or "no models")
-    )
-    for name, value in lines:
+    is_well = True
+    for found in examine(all_settings.load(data=options.data)):
+        is_well = is_well and found.ok
         if options.as_json:
-            import json
-
-            typer.echo(json.dumps({"what": name, "state": value}))
-        else:
-            typer.echo(f"{name:28} {value}")
+            typer.echo(json.dumps(asdict(found), ensure_ascii=False))
+            continue
+        typer.echo(f"{found.what:28} {found.state if found.ok else f'WRONG: {found.state}'}")
+        if found.advice:
+            typer.echo(f"{'':28} {found.advice}")
+    if not is_well:
+        raise typer.Exit(1)

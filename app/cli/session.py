@@ -13,7 +13,7 @@ from accounts import principals, setup
 from accounts.principal import Principal
 from app import handlers, logs, settings
 from app.build import build, signer_of
-from app.celery_app import Waker, make
+from app.celery_app import WORKED_BY_WORKER, Waker, make
 from app.cli.options import Options
 from app.folders import folder_of
 from app.keeper import Keeper
@@ -69,6 +69,18 @@ class Session:
             with _keeper(self.runtime) as keeper:
                 keeper.settle()
 
+    def work_off(self, queue: str) -> None:
+        """Without a server: run what waits in a queue."""
+        if not self.served:
+            holder = leases.incarnation("cli")
+            readers = handlers.Readers(self.runtime.settings)
+            try:
+                runner = Runner(self.runtime, handlers.table(readers), holder)
+                with renewing_leases(self.runtime, holder, runner):
+                    runner.run_all([queue])
+            finally:
+                readers.stop()
+
     def emit(self, value: dict[str, Any], text: str) -> None:
         """Print a result: the JSON object, or the text."""
         typer.echo(json.dumps(value, ensure_ascii=False) if self.options.as_json else text)
@@ -83,9 +95,10 @@ def opened(options: Options) -> Iterator[Session]:
     folder = folder_of(chosen)
     with ExitStack() as stack:
         folder.make(chosen.keys_folder)
-        served = folder.is_served()
+        # Outside a data folder the workers and the keeper are processes of their own, somewhere.
+        served = chosen.is_distributed or folder.is_served()
         if served:
-            runtime = build(chosen, wake=Waker(make(folder)))
+            runtime = build(chosen, wake=Waker(make(chosen)))
         else:
             stack.enter_context(folder.served())
             prepare(chosen)
@@ -115,7 +128,7 @@ def pipeline(session: Session) -> Iterator[list[Exception]]:
 
     def work() -> None:
         while not stopping.is_set():
-            if not runner.run_one("extraction"):
+            if not runner.run_one(WORKED_BY_WORKER):
                 stopping.wait(0.05)
 
     def keep() -> None:
@@ -136,7 +149,7 @@ def pipeline(session: Session) -> Iterator[list[Exception]]:
 
     workers = [threading.Thread(target=noting(work), daemon=True) for _ in range(runtime.settings.worker_count)]
     keeper = threading.Thread(target=noting(keep), daemon=True)
-    with renewing_leases(runtime, holder):
+    with renewing_leases(runtime, holder, runner):
         for thread in (*workers, keeper):
             thread.start()
         try:

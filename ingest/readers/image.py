@@ -10,7 +10,8 @@ from ingest import inspect as kinds
 from ingest.extraction import Page
 from ingest.inspect import Limits
 from ingest.readers.base import Document, Found, Stop
-from ingest.readers.ocr import MOST_PIXELS, Gray, Recognizer, check_fits
+from ingest.readers.gray import Gray
+from ingest.readers.ocr import MOST_PIXELS, Recognizer, check_fits
 
 _PAPER_INCHES = 8.27
 """Width assumed for images that state no resolution."""
@@ -62,6 +63,7 @@ def read(document: Document, limits: Limits, recognizer: Recognizer) -> Iterator
     recognizer.begin(document.languages)
     with open_image(document, limits) as opened:
         frames = int(getattr(opened, "n_frames", 1)) if document.media_type == kinds.TIFF else 1
+    recognizer.expect_images()
     for number in range(1, min(frames, limits.pages + 1) + 1):
         image = frame(document, limits, number)
         gray = _gray(image)

@@ -1,18 +1,20 @@
 """Text of an image by Tesseract, with word boxes, in the one language the document is written in.
 
 A wrong model makes some 6 % of errors and several at once take far longer, so the first page decides:
-a strip of it is read in English, the language of that text is guessed, and all pages are then read
-with that language's model. If the model is not installed the document is read all the same, and a
-trouble names the package. Pages that come out badly are checked for rotation and for another script.
+a few lines of it are read in English, the language of that text is guessed, and all pages are then read
+with that language's model. What the whole first page says goes before what its few lines said. If the
+model is not installed the document is read all the same, and a trouble names the package. Pages that
+come out badly are checked for rotation and for another script.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ingest import memory, ocr_models
 from ingest.extraction import FULL, Trouble, Word
+from ingest.readers.gray import Gray, strip, turn
 
 _WEAK_CONFIDENCE = 55.0
 """Mean word confidence (0 to 100) below which a page is checked for rotation and script."""
@@ -27,18 +29,6 @@ _BYTES_A_PIXEL, _SPARE_BYTES = 14, 64 * 1024 * 1024
 """What Tesseract was measured to take for an image, and for a model and its results."""
 _SURE_LANGUAGE = 0.6
 _PROBE_WORDS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Gray:
-    """An image of 8 bits a pixel, upright as the page is shown."""
-
-    data: bytes = field(repr=False)
-    width: int
-    height: int
-    stride: int
-    """Bytes a row."""
-    dpi: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +56,10 @@ def check_fits(pixels: int) -> None:
         raise MemoryError
 
 
+class NotNow(Exception):  # it is not always an error
+    """An image would have to be read, and this reading leaves that to a later one."""
+
+
 class Recognizer:
     """Reads the images of one document after another; models stay loaded."""
 
@@ -74,6 +68,8 @@ class Recognizer:
         self._engines: dict[str, Any] = {}
         self._model: str | None = None
         self._troubles: dict[str, Trouble] = {}
+        self.is_wanted = True
+        """Whether images are read now; otherwise the first of them ends the reading (``NotNow``)."""
 
     def begin(self, languages: Iterable[str]) -> None:
         """Start a document that is probably written in one of ``languages`` (ISO 639-1, likeliest first)."""
@@ -85,6 +81,15 @@ class Recognizer:
     def troubles(self) -> Iterator[Trouble]:
         """What stood in the way of reading this document well."""
         yield from self._troubles.values()
+
+    def expect_images(self) -> None:
+        """Say that an image is about to be read.
+
+        Raises:
+            NotNow: images are not read now.
+        """
+        if not self.is_wanted:
+            raise NotNow
 
     def read(self, image: Gray) -> Reading | None:
         """The text of ``image``; ``None`` if no model at all is installed (a trouble says so)."""
@@ -106,15 +111,15 @@ class Recognizer:
         return reading
 
     def _first_model(self, image: Gray) -> str | None:
-        """The model to begin with: the hinted one, else by the language of a strip of the page."""
+        """The model to begin with: the hinted one, else by the language of a few lines of the page."""
         readable = [code for code in self._models if code != "osd" and not code.startswith("script/")]
         start = self._hint or ("eng" if "eng" in self._models else next(iter(readable), None))
         if start is None or self._hint or len(readable) < 2:
             return start
-        strip = self._recognize(image, start, strip=True)
-        if len(strip.words) < _PROBE_WORDS or strip.confidence < _WEAK_CONFIDENCE:
+        lines = self._recognize(strip(image), start)
+        if len(lines.words) < _PROBE_WORDS or lines.confidence < _WEAK_CONFIDENCE:
             return start
-        return self._model_for(strip.text, tell=False) or start
+        return self._model_for(lines.text, tell=False) or start
 
     def _model_for(self, text: str, *, tell: bool = True) -> str | None:
         """The installed model of the language ``text`` is in; a missing one becomes a trouble if ``tell``."""
@@ -142,7 +147,7 @@ class Recognizer:
                 model = installed
         # Faint print in one column, such as receipts, comes out better with local thresholds.
         faint = not turned and model == reading.model
-        again = self._recognize(_turn(image, turned), model, faint=faint)
+        again = self._recognize(turn(image, turned), model, faint=faint)
         if again.good <= reading.good:
             return reading
         return replace(again, words=tuple(_turn_back(word, turned) for word in again.words))
@@ -160,12 +165,10 @@ class Recognizer:
             return None
         return int(told["orient_deg"]), float(told["orient_conf"]), str(told["script_name"]), float(told["script_conf"])
 
-    def _recognize(self, image: Gray, model: str, *, strip: bool = False, faint: bool = False) -> Reading:
+    def _recognize(self, image: Gray, model: str, *, faint: bool = False) -> Reading:
         engine = self._engine("faint:" + model if faint else model)
         engine.SetImageBytes(image.data, image.width, image.height, 1, image.stride)
         engine.SetSourceResolution(image.dpi)
-        if strip:
-            engine.SetRectangle(0, image.height // 4, image.width, max(image.height // 6, 1))
         table = engine.GetTSVText(0)
         engine.Clear()
         return _reading_of(table, image.width, image.height, model)
@@ -224,17 +227,6 @@ def _reading_of(table: str, width: int, height: int, model: str) -> Reading:
 
 def _share(position: int, whole: int) -> int:
     return max(0, min(FULL, round(position * FULL / whole))) if whole else 0
-
-
-def _turn(image: Gray, degrees: int) -> Gray:
-    """``image`` turned by ``degrees`` so that its text stands upright (what Tesseract calls ``orient_deg``)."""
-    if degrees % 360 == 0:
-        return image
-    from PIL import Image
-
-    source = Image.frombuffer("L", (image.width, image.height), image.data, "raw", "L", image.stride, 1)
-    turned = source.rotate(degrees, expand=True)
-    return Gray(turned.tobytes(), turned.width, turned.height, turned.width, image.dpi)
 
 
 def _turn_back(word: Word, degrees: int) -> Word:

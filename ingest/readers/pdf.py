@@ -12,7 +12,8 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from ingest.extraction import Page, Part
 from ingest.inspect import Limits
 from ingest.readers.base import Document, Fact, Found, Stop, Title
-from ingest.readers.ocr import MOST_PIXELS, Gray, Recognizer, check_fits
+from ingest.readers.gray import Gray
+from ingest.readers.ocr import MOST_PIXELS, Recognizer, check_fits
 from ingest.readers.pdf_text import TextLayer, read_text_layer
 
 _FEW = 25
@@ -91,6 +92,7 @@ def _read_page(pdf: pypdfium2.PdfDocument, index: int, recognizer: Recognizer) -
         width, height = (max(1, min(round(size), 1 << 30)) for size in page.get_size())
         layer = read_text_layer(page)
         if not is_usable(page, layer):
+            recognizer.expect_images()
             reading = recognizer.read(_draw(page))
             if reading is not None and (len(reading.text) > len(layer.text) or layer.garbage > _GARBAGE_SHARE):
                 return Page(index + 1, reading.text, reading.words, width, height, "ocr", reading.model)

@@ -30,8 +30,7 @@ from accounts.passwords import PasswordHash
 from accounts.principal import Grant, Principal
 from audit.draft import Draft
 from audit.intake import AuditIntake
-from core.database import MainTable
-from core.sqlite import SqliteDatabase
+from tests.support import databases
 from vault.keyring import Keyring
 from vault.keys import KeyFile
 
@@ -76,9 +75,7 @@ class World:
     """The compliance officer of such a firm."""
 
     def __post_init__(self) -> None:
-        self.main = SqliteDatabase(self.folder / "main.db")
-        with self.main.exclusive():
-            MainTable.metadata.create_all(self.main.engine)
+        self.main = databases.open_line(self.folder, "main")
         self.keys = Keyring(KeyFile.establish(self.folder / "keys", has_epochs=False))
 
     @property
@@ -141,7 +138,7 @@ class World:
 
     def stored_bytes(self) -> bytes:
         """Every byte of the database files."""
-        return b"".join(path.read_bytes() for path in sorted(self.folder.glob("main.db*")))
+        return databases.stored_bytes(self.folder)
 
     def holds(self, words: Iterable[str]) -> list[str]:
         """Which of ``words`` stand in the database files, in UTF-8 or UTF-16."""

@@ -95,6 +95,6 @@ def test_metrics_are_for_this_machine_or_who_manages_it(office: Office) -> None:
 
 def test_metrics_count_jobs_by_queue_and_state(office: Office) -> None:
     office.upload(b"one")
-    assert 'muniment_jobs{queue="extraction",state="ready"} 1\n' in office.client().get("/metrics").text
+    assert 'muniment_jobs{queue="interactive",state="ready"} 1\n' in office.client().get("/metrics").text
     office.settle()
-    assert 'muniment_jobs{queue="extraction",state="done"} 1\n' in office.client().get("/metrics").text
+    assert 'muniment_jobs{queue="interactive",state="done"} 1\n' in office.client().get("/metrics").text

@@ -193,6 +193,16 @@ def test_wrong_metadata_are_refused_before_the_body_is_read(
     assert (problem["status"], problem["code"]) == (status, code)
 
 
+@pytest.mark.parametrize("size", [0, 10, 256 * 1024, 256 * 1024 + 1], ids=["empty", "short", "a piece", "longer"])
+def test_a_file_refused_for_its_place_leaves_nothing_whatever_its_size(shared_office: Office, size: int) -> None:
+    before = len(shared_office.stored()), _records(shared_office)
+    elsewhere = {"Muniment-Metadata": '{"case_file": "nowhere"}'}
+    answer = shared_office.client("clerk").put(f"{V1}/uploads", content=bytes(size), headers=elsewhere)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert (len(shared_office.stored()), _records(shared_office)) == before
+    assert shared_office.client("clerk").put(f"{V1}/uploads", content=bytes(size)).status_code == 202
+
+
 def test_a_sender_who_sends_on_after_a_refusal_gets_to_read_it(shared_office: Office) -> None:
     headers = {"Authorization": f"Bearer {shared_office.token('clerk')}", "Muniment-Metadata": '{"class": "nothing"}'}
     with served(shared_office) as server, httpx.Client(base_url=server.url) as client:

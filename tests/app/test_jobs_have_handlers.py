@@ -6,6 +6,7 @@ from pathlib import Path
 from app import handlers
 from app.celery_app import WORKED_BY_WORKER
 from app.settings import Settings
+from records import record
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("core", "vault", "audit", "accounts", "records", "ingest", "search", "retention", "app", "api")
@@ -24,6 +25,10 @@ def _promised() -> dict[str, set[str]]:
                 name = node.args[1]
                 queue = next(keyword.value for keyword in node.keywords if keyword.arg == "queue")
                 assert isinstance(name, ast.Constant), f"{path}: a job is promised by a name that cannot be read here"
+                if path.name == "record.py" and isinstance(queue, ast.Name):
+                    # Which of them, its callers say.
+                    found.setdefault(name.value, set()).update((record.INTERACTIVE, record.EXTRACTION, record.OCR))
+                    continue
                 assert isinstance(queue, ast.Constant), f"{path}: nor can its queue"
                 found.setdefault(name.value, set()).add(queue.value)
     return found
@@ -31,10 +36,9 @@ def _promised() -> dict[str, set[str]]:
 
 def test_every_promised_job_has_a_handler_where_its_queue_is_worked():
     promised = _promised()
-    assert promised["ingest.read"] == {"extraction"}
+    assert promised["ingest.read"] == {"interactive", "extraction", "ocr"}
     by_worker = set(handlers.table(handlers.Readers(Settings())))
     for name, queues in promised.items():
-        assert len(queues) == 1, name
         if queues <= set(WORKED_BY_WORKER):
             assert name in by_worker
         else:

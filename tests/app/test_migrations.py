@@ -68,7 +68,7 @@ def test_migrating_twice_changes_nothing(tmp_path: Path, line: str):
 
 @pytest.mark.parametrize("line", LINES)
 def test_each_line_of_migrations_has_one_end(line: str):
-    assert len(ScriptDirectory.from_config(migrate._config(line)).get_heads()) == 1
+    assert len(ScriptDirectory.from_config(migrate._scripts(line)).get_heads()) == 1
 
 
 def test_the_log_s_tables_refuse_changes_after_migrating(tmp_path: Path):

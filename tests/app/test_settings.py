@@ -29,6 +29,8 @@ from app.settings import BadSetting, Settings, describe, load, secret
             "objects_credentials",
             id="a store without credentials",
         ),
+        pytest.param({"MUNIMENT_CLAMD": "clamd.example.org"}, "127.0.0.1:3310", id="a scanner without a port"),
+        pytest.param({"MUNIMENT_CLAMD": "tcp://clamd:x"}, "127.0.0.1:3310", id="a scanner with a word for a port"),
         pytest.param({"MUNIMENT_PKCS11_MODULE": "/lib/p11.so"}, "pkcs11_token", id="a key service without a token"),
     ],
 )
@@ -36,6 +38,11 @@ def test_what_cannot_be_used_stops_the_start_and_says_why(environment: dict[str,
     with pytest.raises(BadSetting) as raised:
         load(environment)
     assert words in raised.value.detail
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:3310", "[::1]:3310", "clamd:3310", "/run/clamav/clamd.ctl"])
+def test_a_scanner_is_a_host_with_a_port_or_a_socket(address: str):
+    assert load({"MUNIMENT_CLAMD": address}).clamd == address
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,7 @@ from audit.events import Actor, Event, ObjectRef
 from audit.keyfile import SigningKey
 from audit.log import Log
 from audit.seal import KeySeal, seal_openings
-from core.database import LogTable, MainTable
-from core.sqlite import SqliteDatabase
+from tests.support import databases
 
 ORIGIN = "muniment.local/0123456789abcdef"
 KEY = SigningKey(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -98,12 +97,8 @@ class World:
     clock: HandClock = field(default_factory=HandClock)
 
     def __post_init__(self) -> None:
-        self.main = SqliteDatabase(self.folder / "main.db")
-        self.logs = SqliteDatabase(self.folder / "log.db")
-        with self.main.exclusive():
-            MainTable.metadata.create_all(self.main.engine)
-        with self.logs.exclusive():
-            LogTable.metadata.create_all(self.logs.engine)
+        self.main = databases.open_line(self.folder, "main")
+        self.logs = databases.open_line(self.folder, "log")
         with self.main.write() as session:
             seal_openings(session, SEAL)
         self.log = Log(self.logs, ORIGIN, self.clock, seal=SEAL)
@@ -126,13 +121,7 @@ class World:
 
     def tamper(self, *statements: tuple[str, tuple[Any, ...]]) -> None:
         """What somebody with the file and no respect for triggers does."""
-        with self.logs.write() as session:
-            connection = session.connection()
-            triggers = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").all()
-            for (name,) in triggers:
-                connection.exec_driver_sql(f"DROP TRIGGER {name}")
-            for statement, values in statements:
-                connection.exec_driver_sql(statement, values)
+        databases.tamper(self.folder, "log", statements)
 
     def close(self) -> None:
         self.log.close()

@@ -31,6 +31,13 @@ def test_an_untouched_log_has_no_fault(world: World) -> None:
     assert (verdict.fault, verdict.size, verdict.covered, verdict.checkpoints) == (None, 22, 20, 3)
 
 
+def test_a_checkpoint_signed_while_the_log_is_read_is_left_for_the_next_time(world: World) -> None:
+    signer = grown(world).signer()
+    verdict = check(world.logs, progress=lambda *_: signer.sign_if_grown() and None)
+    assert (verdict.fault, verdict.size, verdict.checkpoints) == (None, 22, 3)
+    assert (checked(world).fault, checked(world).checkpoints) == (None, 4)
+
+
 def test_an_empty_database_is_an_empty_log(tmp_path: Any) -> None:
     world = World(tmp_path)
     assert checked(world).size == 0

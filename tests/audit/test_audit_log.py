@@ -45,6 +45,7 @@ from audit.origin import new_origin, started_as
 from audit.seal import KeySeal, NotSealable, SealBroken
 from core.clock import from_us
 from core.errors import Invalid
+from tests.support import databases
 
 
 def faultless(world: World) -> int:
@@ -214,6 +215,7 @@ def test_a_log_that_was_not_started_takes_nothing(tmp_path: Path) -> None:
     world.close()
 
 
+@pytest.mark.sqlite
 def test_a_log_that_cannot_be_written_shows_nothing_and_goes_on_afterwards(world: World) -> None:
     world.tamper(("CREATE TRIGGER full BEFORE INSERT ON audit_leaves BEGIN SELECT RAISE(ABORT, 'disk full'); END", ()))
     with pytest.raises(LogUnavailable):
@@ -236,6 +238,7 @@ def test_a_closed_log_takes_nothing_more(world: World) -> None:
         world.record(1)
 
 
+@pytest.mark.sqlite
 def test_the_database_refuses_to_change_what_is_written(world: World) -> None:
     world.record(2)
     world.signer().sign_if_grown()
@@ -348,7 +351,9 @@ def test_a_change_and_its_event_stand_or_fall_together(world: World) -> None:
         assert session.connection().exec_driver_sql("SELECT count(*) FROM audit_intake_openings").scalar() == 0
     with world.logs.read() as session:
         assert openings_of(session, event_id, SEAL)["reason"][1] == "typing error"
-        assert intake_mark(session) == (1, 1)
+        high, moved = intake_mark(session)
+    # PostgreSQL does not give the number of the transaction that failed again.
+    assert (high, moved) == ((2, 1) if databases.is_postgresql() else (1, 1))
     assert sequence_intake(world.main, world.log, at=T0) == 0
 
 
@@ -357,7 +362,7 @@ def test_a_keeper_killed_between_log_and_main_repeats_harmlessly(world: World) -
         for _ in range(5):
             audit.append(session, Renamed(), at=T0)
     write = world.main.write
-    world.main.write = lambda: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign, assignment, return-value]
+    world.main.write = lambda **_: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign, assignment, return-value]
     with pytest.raises(KeyboardInterrupt):
         sequence_intake(world.main, world.log, at=T0)
     world.main.write = write  # type: ignore[method-assign]

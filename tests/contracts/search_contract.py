@@ -3,6 +3,10 @@
 A suite for an engine is a subclass with two fixtures: ``index``, an empty ``SearchIndex`` that the
 test may write, and ``reader``, another ``SearchReader`` on the same index. The oracle is a dozen
 lines of plain Python over lists of words: slow, and easy to believe.
+
+Engines agree on records, totals, facets, suggestions and order by numbers. By relevance they may differ a
+little, since they count words over other parts of the index: in ``SAME_BEST`` of the queries both
+put the same record first, and always the first of the one is among the first ``TOLERANCE`` of the other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -42,6 +46,8 @@ from search.tree import (
 ENTITY = "0123456789abcdef0123456789abcdef"
 OTHER_ENTITY = "fedcba9876543210fedcba9876543210"
 START = datetime(2025, 3, 1, 12, tzinfo=UTC)
+TOLERANCE = 20
+SAME_BEST = 0.95
 
 
 def a_document(body: str = "", **changes: object) -> IndexDocument:

@@ -13,6 +13,8 @@ from core.database import MainTable
 from core.jobs import Job
 from core.leases import ProcessLease
 from core.sqlite import SqliteDatabase
+from tests.contracts.database_contract import OPENING
+from tests.contracts.jobs_contract import JobsContract
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -30,6 +32,13 @@ def database(tmp_path: Path) -> Iterator[SqliteDatabase]:
     made = _made(tmp_path)
     yield made
     made.close()
+
+
+class TestJobsOnSqlite(JobsContract):
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> str:
+        _made(tmp_path).close()
+        return OPENING["sqlite"].format(str(tmp_path / "main.db"))
 
 
 def _add(database: SqliteDatabase, name: str = "work.do", **options) -> UUID | None:

@@ -220,7 +220,7 @@ def test_reading_that_is_given_up_is_shown_and_not_left_as_received(fresh_archiv
     archive = fresh_archive
     row, other = archive.receive(GOOD, "good.pdf"), archive.receive(GOOD, "other.pdf")
     with archive.runtime.main.write() as session:
-        for claim in jobs.claim(session, queue="extraction", holder="x", at=archive.now, limit=1):
+        for claim in jobs.claim(session, queue="interactive", holder="x", at=archive.now, limit=1):
             jobs.fail(session, claim.id, holder="x", code="boom", at=archive.now, final=True)
     assert settle_failed(archive.runtime.content) == 1
     assert settle_failed(archive.runtime.content) == 0
@@ -239,7 +239,7 @@ def test_a_worker_that_lost_its_lease_makes_no_second_set_of_attachments(fresh_a
     archive, members = fresh_archive, {f"{n}.txt": f"Brief {n}".encode() for n in range(3)}
     row = archive.receive(raw.zip_of(members), "letters.zip")
     with archive.runtime.main.write() as session:
-        (claim,) = jobs.claim(session, queue="extraction", holder="stopped", at=archive.now)
+        (claim,) = jobs.claim(session, queue="interactive", holder="stopped", at=archive.now)
     with archive.runtime.main.write() as session:
         jobs.release_held_by(session, "stopped", at=archive.now)
     readers = handlers.Readers(archive.runtime.settings)

@@ -123,6 +123,7 @@ def test_the_encoding_does_not_matter(encoding):
         pytest.param(b"<html><body>Invoice</body></html>", id="a page"),
         pytest.param(b"<Invoice><ID>1</ID></Invoice>", id="an invoice of no known syntax"),
         pytest.param(b"<", id="a mark"),
+        pytest.param(b"<x:>Invoice</x:>", id="a name of a prefix alone"),
     ],
 )
 def test_what_is_no_electronic_invoice_is_none(data):

@@ -119,6 +119,8 @@ OPENINGS: dict[str, tuple[str, Opening]] = {
     "name_files": ("case_file.listed", lambda c, f: c.name_files([f.file], by=_clerk(f))),
     "detail": ("record.opened", lambda c, f: c.detail(f.record, by=_clerk(f))),
     "whole": ("record.opened", lambda c, f: c.whole(f.record, by=KEEPER, basis="test")),
+    "whole_many": ("record.opened", lambda c, f: list(c.whole_many([f.record, uuid4()], by=KEEPER, basis="test"))),
+    "whole_many, not taken": ("record.opened", lambda c, f: c.whole_many([f.record], by=KEEPER, basis="test")),
 }
 EACH = pytest.mark.parametrize(("action", "opening"), [pytest.param(*row, id=name) for name, row in OPENINGS.items()])
 
@@ -159,6 +161,7 @@ def test_nothing_is_returned_while_the_log_is_closed(filled: Filled, action: str
         opening(Content(run.main, closed, run.store, run.keys, run.clock), filled)
 
 
+@pytest.mark.sqlite
 @EACH
 def test_nothing_is_returned_while_another_program_holds_the_log(
     filled: Filled, action: str, opening: Opening, monkeypatch: pytest.MonkeyPatch
@@ -183,6 +186,7 @@ def test_nothing_is_returned_while_another_program_holds_the_log(
     assert _size(filled) == before
 
 
+@pytest.mark.sqlite
 @EACH
 def test_nothing_is_returned_while_the_log_is_read_only(filled: Filled, action: str, opening: Opening):
     run = filled.archive.runtime
@@ -230,6 +234,7 @@ def test_a_list_names_all_it_shows_in_the_order_asked_for(filled: Filled):
     assert entry.details["where"] == "review"
 
 
+@pytest.mark.sqlite
 def test_the_words_of_a_search_are_not_in_the_entry(filled: Filled):
     _, receipt = filled.content.found([filled.record], query="Zwetschgenmus", total=1, by=_clerk(filled))
     path: Path = filled.archive.runtime.log_database.path

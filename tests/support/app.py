@@ -32,6 +32,7 @@ from api.app import create_app
 from api.server import listen, server_for
 from app import handlers
 from app.build import build, signer_of
+from app.celery_app import WORKED_BY_WORKER
 from app.keeper import Keeper
 from app.prepare import prepare
 from app.runner import Runner
@@ -252,7 +253,7 @@ class Office:
         runner = Runner(self.runtime, handlers.table(readers), leases.incarnation("test"))
         keeper = Keeper(self.runtime, leases.incarnation("keeper"), signer_of(self.runtime))
         try:
-            while runner.run_all("extraction"):
+            while runner.run_all(WORKED_BY_WORKER):
                 pass
             keeper.settle()
         finally:

@@ -21,6 +21,7 @@ from accounts.passwords import PasswordHash
 from accounts.principal import Grant, Principal
 from app import handlers
 from app.build import build, signer_of
+from app.celery_app import WORKED_BY_WORKER
 from app.keeper import Keeper
 from app.prepare import prepare
 from app.runner import Runner
@@ -178,7 +179,7 @@ class Archive:
             readers = handlers.Readers(self.runtime.settings)
             runner = Runner(self.runtime, handlers.table(readers), leases.incarnation("test"))
             try:
-                runner.run_all("extraction")
+                runner.run_all(WORKED_BY_WORKER)
             finally:
                 readers.stop()
             keeper.settle()

@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,7 +96,7 @@ class Server:
             raise NotServing from error
 
     def pids(self) -> dict[str, int]:
-        """Process ids by name: ``supervisor``, ``web``, ``worker``, ``beat``, ``keeper``; empty while it starts."""
+        """Process ids by name: ``supervisor``, ``recorder``, ``web`` and so on; empty while it starts."""
         try:
             told: dict[str, int] = json.loads((self.data / "run" / "processes.json").read_text())
         except (OSError, ValueError):
@@ -137,6 +137,14 @@ class Server:
         return kept | dict(self.environment)
 
 
+class Listening(Protocol):
+    """What has an address."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens at this moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the server answered."""
@@ -153,7 +161,7 @@ class Answer:
 class Client:
     """One connection, kept open. For one thread."""
 
-    def __init__(self, server: Server, token: str | None = None, *, timeout: float = 120.0) -> None:
+    def __init__(self, server: Listening, token: str | None = None, *, timeout: float = 120.0) -> None:
         """Raises ``NotServing`` where no server listens."""
         parts = urlsplit(server.url)
         assert parts.hostname is not None

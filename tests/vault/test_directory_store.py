@@ -1,5 +1,7 @@
 """The directory store keeps the promises of every store, and those of a local disk."""
 
+import hashlib
+import os
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from tests.contracts.object_store_contract import ObjectStoreContract
-from vault.directory import DirectoryStore
+from vault.directory import CACHED_BYTES, WINDOW_BYTES, DirectoryStore
 from vault.store import StoreUnwritable, derived_key, new_original_key
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +47,15 @@ def test_object_keys_are_never_a_prefix_of_one_another() -> None:
     assert {len(key.partition("/")[2]) for key in keys} == {35}
 
 
+def test_an_object_that_memory_does_not_keep_is_on_disk_whole(store: DirectoryStore, tmp_path: Path) -> None:
+    pieces = [os.urandom(1_000_003) for _ in range(5)] * ((2 * CACHED_BYTES + 2 * WINDOW_BYTES) // 5_000_000 + 1)
+    stored = store.put(new_original_key(), pieces)
+    (file,) = _files(tmp_path)
+    content = b"".join(pieces)
+    assert (stored.size_bytes, stored.sha256) == (len(content), hashlib.sha256(content).digest())
+    assert file.read_bytes() == content
+
+
 def test_a_stored_file_is_read_only_lies_under_its_key_and_nothing_else_remains(
     store: DirectoryStore, tmp_path: Path
 ) -> None:
@@ -63,7 +74,7 @@ def test_another_process_opens_what_one_has_stored(store: DirectoryStore, tmp_pa
 _STOPS_HALF_WAY = """
 import sys, time
 from pathlib import Path
-from vault.directory import DirectoryStore
+from vault.directory import CACHED_BYTES, WINDOW_BYTES, DirectoryStore
 
 def pieces():
     yield b"x" * 1_000_000
@@ -98,7 +109,7 @@ def test_a_process_killed_in_the_middle_of_a_put_leaves_nothing_under_the_key(
 _DISK_OF_ONE_MEGABYTE = """
 import resource, sys
 from pathlib import Path
-from vault.directory import DirectoryStore
+from vault.directory import CACHED_BYTES, WINDOW_BYTES, DirectoryStore
 from vault.store import StoreUnwritable
 
 store = DirectoryStore(Path(sys.argv[1]))

@@ -11,7 +11,7 @@ from pkcs11 import Attribute, ObjectClass
 from core.database import MainTable
 from core.identifiers import new_id
 from core.sqlite import SqliteDatabase
-from services.server import private
+from services import private
 from services.softhsm import SoftHSM, Token
 from tests.contracts.keyring_contract import KeyringContract
 from vault.keyring import KeyEpoch, Keyring, WrappedKey

@@ -18,9 +18,9 @@ from minio.error import S3Error
 from minio.objectlockconfig import DAYS, ObjectLockConfig
 from minio.retention import Retention
 
+from services import private
 from services.minio import MinIO
 from services.proxy import Proxy
-from services.server import private
 from tests.contracts.object_store_contract import ObjectStoreContract
 from vault.lock import COMPLIANCE, Lock, LockingStore, LockRefused, ObjectLocked, lock_until, plus_months
 from vault.s3 import PART_BYTES, BucketUnfit, S3Store

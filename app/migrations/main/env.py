@@ -5,6 +5,7 @@ from alembic import context
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=context.config.attributes["metadata"],
+    version_table=context.config.attributes["version_table"],
     render_as_batch=True,
     compare_type=True,
     user_module_prefix="types.",

@@ -1,0 +1,78 @@
+"""What ``muniment doctor`` tells of a machine: what is in force, what is missing, and what to do about it.
+
+Nothing is changed by looking. No line holds a secret or a word of a record.
+"""
+
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.folders import folder_of
+from app.settings import Settings
+from core.errors import MunimentError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    state: str
+    ok: bool = True
+    advice: str = ""
+    """What to do, where it is not ``ok``."""
+
+
+def wrong(what: str, error: MunimentError) -> Finding:
+    """What an error says of ``what``."""
+    title, detail = error.title(), error.detail
+    return Finding(what, title.rstrip("."), ok=False, advice="" if detail == title else detail)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Everything about this machine, and in the distributed shape about its servers, as it is found out."""
+    yield from _machine(settings)
+    if settings.is_distributed:
+        # Here: the embedded shape needs none of the servers' libraries.
+        from app.doctor_servers import servers
+
+        yield from servers(settings)
+    else:
+        yield Finding("object locks", "none: this store cannot lock")
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    from ingest import cage, ocr_models
+
+    folder = folder_of(settings)
+    yield Finding("python", platform.python_version())
+    yield Finding("data folder", str(folder.root))
+    if folder.root.exists():
+        yield Finding("free space", f"{shutil.disk_usage(folder.root).free // 1024**2} MiB")
+        try:
+            yield Finding("server", "running" if folder.is_served() else "not running")
+        except (OSError, MunimentError):
+            yield Finding("server", "unknown: the data folder cannot be read", ok=False, advice="check its owner")
+    for name, state in cage.in_force().items():
+        yield Finding(f"cage: {name}", state)
+    models = ", ".join(sorted(ocr_models.find_models(ocr_models.default_folders())))
+    yield Finding("text recognition", models or "no models")
+    yield _scanner(settings)
+
+
+def _scanner(settings: Settings) -> Finding:
+    from ingest.clamd import Scanner, ScannerAway
+
+    if not settings.clamd:
+        return Finding("malware scan", "off: nothing is scanned")
+    try:
+        Scanner(settings.clamd).ping()
+    except ScannerAway as error:
+        return Finding(
+            "malware scan",
+            f"clamd is away ({error.detail}): nothing is read until it is back",
+            ok=False,
+            advice="start clamd, or check the setting clamd",
+        )
+    return Finding("malware scan", "clamd answers")

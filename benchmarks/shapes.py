@@ -1,0 +1,152 @@
+"""What the distributed shape costs our own processes: processor seconds a document, beside the embedded shape.
+
+Both shapes get the same documents in the same run, after the same few to load libraries by. Counted are all
+processes of Muniment with their extraction children, dead ones too; the servers that they stand
+on are not. The servers are those of ``make services``.
+"""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.documents import Document, born_digital, source
+from benchmarks.figures import Figure
+from benchmarks.installation import installed
+from tests.support.cluster_kills import wait_until_idle
+from tests.support.distributed import Cluster, Servers, cluster
+from tests.support.server import Client, descendants
+
+DOCUMENTS, FEW = 150, 30
+WARM = 24
+CLIENTS = 2
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """One running installation."""
+
+    addresses: Sequence["_Web"]
+    token: str
+    pids: Callable[[], Iterable[int]]
+    wait_until_done: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Web:
+    url: str
+
+
+def run(*, quick: bool) -> list[Figure]:
+    """Processor seconds a document in each shape, and how long it took."""
+    documents = born_digital(WARM + (FEW if quick else DOCUMENTS))
+    with embedded() as shape:
+        own, own_seconds = spent(shape, documents)
+    with distributed() as shape:
+        theirs, seconds = spent(shape, documents)
+    count = len(documents) - WARM
+    return [
+        Figure(
+            what=f"distributed: processor seconds of our processes a document ({count} of {source()})",
+            value=theirs / count,
+            unit="s",
+            baseline=own / count,
+            baseline_is="s embedded",
+            most_ratio=1.15,
+        ),
+        Figure(
+            what="distributed: accepted to searchable",
+            value=count / seconds * 60,
+            unit="a minute",
+            baseline=count / own_seconds * 60,
+            baseline_is="a minute embedded",
+        ),
+    ]
+
+
+def spent(shape: _Shape, documents: Sequence[Document]) -> tuple[float, float]:
+    """Processor seconds, and seconds by the clock, from the first upload until nothing is left to do."""
+    _send(shape, documents[:WARM])
+    shape.wait_until_done()
+    before, begun = _cpu_seconds(shape.pids()), time.perf_counter()
+    _send(shape, documents[WARM:])
+    shape.wait_until_done()
+    return _cpu_seconds(shape.pids()) - before, time.perf_counter() - begun
+
+
+@contextmanager
+def embedded() -> Iterator[_Shape]:
+    """``muniment serve`` on a new folder."""
+    with installed() as installation:
+        yield _Shape(
+            [_Web(installation.server.url)],
+            installation.token,
+            lambda: installation.server.family(),
+            installation.wait_until_done,
+        )
+
+
+@contextmanager
+def distributed() -> Iterator[_Shape]:
+    """Two web servers, as many workers as there are cores with one document at a time each, beat and keeper."""
+    with (
+        tempfile.TemporaryDirectory(prefix="muniment-bench-") as name,
+        cluster(Path(name) / "shape", Servers.of_make_services()) as running,
+    ):
+        running.new_token()
+        running.start_all(webs=2, workers=os.cpu_count() or 1)
+        runtime = running.runtime()
+        try:
+            yield _Shape(
+                [_Web(running.url(f"web-{number}")) for number in range(2)],
+                running.token,
+                lambda: _family(running),
+                lambda: wait_until_idle(runtime),
+            )
+        finally:
+            runtime.close()
+
+
+def _family(running: Cluster) -> list[int]:
+    roots = [process.pid for process in running.processes.values()]
+    return roots + [child for root in roots for child in descendants(root)]
+
+
+def _send(shape: _Shape, documents: Sequence[Document]) -> None:
+    waiting, lock = iter(documents), threading.Lock()
+
+    def run_client(web: _Web) -> None:
+        with closing(Client(web, shape.token)) as client:
+            while True:
+                with lock:
+                    document = next(waiting, None)
+                if document is None:
+                    return
+                answer = client.put_file(document.name, document.data)
+                assert answer.status == 202, answer.body
+
+    clients = [
+        threading.Thread(target=run_client, args=(shape.addresses[number % len(shape.addresses)],))
+        for number in range(CLIENTS)
+    ]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+
+
+def _cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time of these processes, and of those children of theirs that have ended."""
+    ticks = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / _TICKS
