@@ -183,6 +183,45 @@ def test_delays_grow_and_after_eight_attempts_a_job_has_failed(database):
     assert _claim(database, at=at + timedelta(days=1)) == []
 
 
+def test_a_server_that_is_away_costs_a_job_no_attempt_however_often(database):
+    job, at = _add(database), AT
+    for _ in range(3 * jobs.MAX_DEATHS):
+        (claim,) = _claim(database, at=at)
+        assert claim.attempts == 1
+        with database.write() as session:
+            jobs.fail(session, job, holder="h/worker/1/a", code="object_store_away", at=at, away=True)
+        assert _claim(database, at=at) == []
+        at += 6 * SECOND
+    assert _state(database, job) == jobs.READY
+
+
+def test_work_that_may_not_be_given_up_waits_two_minutes_at_most(database):
+    job, at = _add(database), AT
+    for _ in range(2 * jobs.MAX_ATTEMPTS):
+        assert len(_claim(database, at=at)) == 1
+        with database.write() as session:
+            jobs.fail(session, job, holder="h/worker/1/a", code="x", at=at, endless=True)
+        at += 121 * SECOND
+    assert _state(database, job) == jobs.READY
+
+
+def test_a_holder_gives_back_what_it_does_not_work_on(database):
+    for _ in range(3):
+        _add(database)
+    running, forgotten = (_claim(database)[0].id for _ in range(2))
+    later = AT + 20 * SECOND
+    (begun,) = _claim(database, at=later)
+    with database.write() as session:
+        # The last was claimed a moment ago, and is about to be begun.
+        assert jobs.renew(session, holder="h/worker/1/a", at=later, running={running}) == 1
+        assert session.wake == {"q"}
+    assert _state(database, forgotten) == jobs.READY
+    assert _state(database, begun.id) == jobs.LEASED
+    with database.write() as session:
+        jobs.release_expired(session, at=AT + jobs.LEASE + 10 * SECOND)
+    assert _state(database, running) == jobs.LEASED
+
+
 def test_a_failure_for_good_is_not_tried_again(database):
     job = _add(database)
     _claim(database)

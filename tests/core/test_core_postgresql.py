@@ -38,6 +38,8 @@ def database(urls: Urls) -> Iterator[PostgresDatabase]:
 
 
 class TestPostgresDatabase(DatabaseContract):
+    counts_nothing_else = False
+
     @pytest.fixture
     def opening(self, urls: Urls) -> str:
         return OPENING["postgresql"].format(urls.app, "main")

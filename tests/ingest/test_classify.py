@@ -1,6 +1,9 @@
 """The starter classifier: what it says of made-up documents, of nothing, and how fast."""
 
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -151,3 +154,15 @@ def test_a_damaged_model_is_refused(cut):
         model.load(data[:cut], meta)
     with pytest.raises(model.DamagedModel):
         model.load(data, meta.replace(b'"features_version": 1', b'"features_version": 0'))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the threads of a process are counted in /proc")
+def test_classifying_takes_one_thread():
+    """Those of OpenBLAS wait by spinning, for longer than a document takes."""
+    asked = (
+        "import os; from ingest import classify; classify.classify('Invoice for services, total 12.00 EUR ' * 20);"
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(classify.__file__).parent.parent)}
+    said = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "1"

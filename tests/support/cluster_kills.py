@@ -228,7 +228,7 @@ def wait_until_idle(runtime: Runtime) -> None:
 def _look(running: Cluster, runtime: Runtime, token: str, outcome: ClusterOutcome) -> None:
     """Fill in how it stands, through both web servers and beside them."""
     with runtime.main.read() as session:
-        states = dict(session.execute(select(Record.state, func.count()).group_by(Record.state)).tuples().all())
+        states = dict(session.execute(select(Record.state, func.count()).group_by(Record.state)).all())
         outcome.failed_jobs = sum(n for (_, state), n in jobs.counts(session).items() if state == jobs.FAILED)
     outcome.records = sum(states.values())
     outcome.unread = states.get("received", 0) + states.get("processing", 0)
@@ -260,7 +260,7 @@ def _captured_twice(runtime: Runtime) -> int:
         of_record = select(AuditTrail.key, func.count()).where(
             AuditTrail.topic == "object.record", AuditTrail.seq.in_(captures)
         )
-        counts = dict(session.execute(of_record.group_by(AuditTrail.key)).tuples().all())
+        counts = dict(session.execute(of_record.group_by(AuditTrail.key)).all())
     with runtime.main.read() as session:
         records = [record.bytes for record in session.scalars(select(Record.id))]
     return sum(1 for record in records if counts.get(record) != 1)
