@@ -61,7 +61,7 @@ def count(database: Database) -> int:
 
 class DatabaseContract:
     counts_nothing_else = True
-    """Whether ``change_count`` stays where nobody has written to this database; a server counts its other databases too."""
+    """Whether ``change_count`` stays where nobody wrote here; a server counts its other databases too."""
 
     @pytest.fixture
     def opening(self) -> str:

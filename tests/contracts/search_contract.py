@@ -467,7 +467,12 @@ class SearchContract:
         max_examples=40,
         deadline=None,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+        # One suite for several engines: that a method runs in several classes is what it is for.
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.too_slow,
+            HealthCheck.differing_executors,
+        ],
     )
     @given(data=st.data())
     def test_it_finds_what_reading_everything_would_find(
