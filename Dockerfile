@@ -14,6 +14,7 @@ COPY vault /build/vault
 COPY audit /build/audit
 COPY accounts /build/accounts
 COPY records /build/records
+COPY exports /build/exports
 COPY ingest /build/ingest
 COPY search /build/search
 COPY retention /build/retention

@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := core vault audit accounts records ingest search retention app api services tests benchmarks
+CODE := core vault audit accounts records exports ingest search retention app api services tests benchmarks
 
 .PHONY: install run demo test check bench services docs clean
 

@@ -4,6 +4,7 @@ Administrators see everybody. Compliance officers, data protection officers and 
 those who ever had a role in an entity of theirs.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -12,10 +13,13 @@ from uuid import UUID
 from sqlalchemy import select
 
 from accounts import people
+from accounts.events import PeopleListed
 from accounts.grants import RoleGrant, holds_at
 from accounts.people import Names, Person
 from accounts.principal import Principal
 from accounts.suspensions import active_at
+from audit.entries import Receipt
+from audit.log import Log
 from core.database import ReadSession
 from vault.keyring import Keyring
 
@@ -32,6 +36,19 @@ class Entry:
     added_at: datetime
     grants: tuple[RoleGrant, ...]
     """Those that hold now, or would but for the suspension."""
+
+
+def note_shown(
+    log: Log, shown: Collection[UUID], *, by: Principal, at: datetime, request: str | None = None
+) -> Receipt | None:
+    """Write that names of these people are shown, before they are; nothing where there are none.
+
+    Raises:
+        LogUnavailable: it could not be logged; show nothing.
+    """
+    if not shown:
+        return None
+    return log.record([PeopleListed(by=by.actor, request=request, people=tuple(shown))], at=at)[0]
 
 
 def page(

@@ -144,7 +144,10 @@ def get(session: ReadSession, entity_id: UUID) -> LegalEntity:
 
 def everything(session: ReadSession) -> list[LegalEntity]:
     """All legal entities by name; who may see which is for the caller to ask."""
-    return list(session.scalars(select(LegalEntity).order_by(LegalEntity.name, LegalEntity.id)))
+    return list(session.scalars(_EVERYTHING))
+
+
+_EVERYTHING = select(LegalEntity).order_by(LegalEntity.name, LegalEntity.id)
 
 
 def _is_zone(name: str) -> bool:

@@ -277,3 +277,39 @@ class SingleOperatorSwitched(Event):
 
     def details(self) -> Mapping[str, Any]:
         return {"on": self.on}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestRefused(Event):
+    """Somebody asked for what their roles do not allow."""
+
+    action = "request.refused"
+    use = "read"
+    description = "A signed-in person, or their token, asked for something that their roles or scopes do not allow."
+    detail_keys: ClassVar[Mapping[str, Detail]] = {
+        "error": Detail("code", "Code of the error they got."),
+        "permission": Detail("code", "The permission that was missing; absent where none was asked for."),
+    }
+    outcome: Any = "refused"
+    error: str
+    permission: str | None = None
+    about: ObjectRef | None = None
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return () if self.about is None else (self.about,)
+
+    def details(self) -> Mapping[str, Any]:
+        return {"error": self.error, "permission": self.permission}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleListed(Event):
+    """Names of people with an account were shown."""
+
+    action = "person.listed"
+    use = "read"
+    description = "Names, sign-in names and mail addresses of the named people were shown to who looks after them."
+    people: tuple[UUID, ...]
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return tuple(ObjectRef("person", person) for person in self.people)

@@ -137,6 +137,12 @@ def end(session: WriteSession, grant_id: UUID, *, by: Principal, at: datetime) -
         raise GrantOver("it has ended already")
     if by.id == row.person and row.role == "administrator":
         raise OwnAdministration()
+    close(session, row, by=by, at=at)
+    return row
+
+
+def close(session: WriteSession, row: RoleGrant, *, by: Principal, at: datetime) -> None:
+    """Write the end of a grant; whether ``by`` may end it is decided by whoever calls."""
     row.valid_to, row.ended_by = at, by.id
     session.flush()
     intake.append(
@@ -152,7 +158,6 @@ def end(session: WriteSession, grant_id: UUID, *, by: Principal, at: datetime) -
         ),
         at=at,
     )
-    return row
 
 
 def of_person(session: ReadSession, person: UUID, at: datetime) -> list[RoleGrant]:

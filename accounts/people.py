@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, select
+from sqlalchemy import LargeBinary, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts import passwords
@@ -169,6 +169,9 @@ def find_by_name(session: ReadSession, sign_in_name: str, keys: Keyring) -> UUID
     return session.scalar(select(Person.id).where(Person.name_fingerprint == fingerprint(keys, sign_in_name)))
 
 
+_THESE = select(Person).where(Person.id.in_(bindparam("people", expanding=True)))
+
+
 def reveal_names(session: ReadSession, ids: Iterable[UUID], keys: Keyring) -> dict[UUID, str]:
     """The display names of those people; who was erased, or never was, is absent."""
     return {person.id: person.name for person in open_names(session, ids, keys)}
@@ -180,7 +183,7 @@ def open_names(session: ReadSession, ids: Iterable[UUID], keys: Keyring) -> list
     opened = keys.get_many(session, wanted)
     people: list[Names] = []
     for start in range(0, len(wanted), _BATCH):
-        rows = session.scalars(select(Person).where(Person.id.in_(wanted[start : start + _BATCH])))
+        rows = session.scalars(_THESE, {"people": wanted[start : start + _BATCH]})
         people.extend(_open(row, opened[row.id]) for row in rows if row.id in opened)
     return people
 

@@ -33,6 +33,7 @@ PERMISSIONS: dict[str, tuple[Scope, str]] = {
     "installation.manage": ("admin", "See the state of the machines, close the set-up, switch single operator mode"),
     "audit.read": ("audit", "Read the whole audit trail"),
     "audit.verify": ("audit", "Check the audit log and take proofs from it"),
+    "report.decide": ("audit", "Confirm or refuse a report about one person's reading"),
 }
 """Permission: the token scope that reaches it, and what it means (English source string)."""
 
@@ -52,7 +53,7 @@ _FILING = frozenset(
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     "staff": _FILING,
     "records_manager": _FILING | {"plan.draft"},
-    "compliance_officer": frozenset({"person.read", "grant.decide", "audit.verify", "token.own"}),
+    "compliance_officer": frozenset({"person.read", "grant.decide", "report.decide", "audit.verify", "token.own"}),
     "dpo": frozenset({"person.read", "audit.read", "audit.verify", "token.own"}),
     "auditor": frozenset({"person.read", "audit.read", "audit.verify", "token.own"}),
     "administrator": frozenset(
@@ -79,7 +80,7 @@ ROLE_MEANINGS: dict[Role, str] = {
 }
 """What a role is for (English source string)."""
 
-APPROVALS: frozenset[str] = frozenset({"grant.decide"})
+APPROVALS: frozenset[str] = frozenset({"grant.decide", "report.decide"})
 """What makes somebody a second person. Paused for 72 hours after the sign-in of the person was
 reset by another, and never held by an operator, who has shown a key file and not who they are."""
 

@@ -17,7 +17,7 @@ from accounts import rights
 from accounts.events import SingleOperatorSwitched
 from accounts.principal import Principal
 from audit import intake
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import AT, MainTable, ReadSession, WriteSession
 from core.errors import Conflict
 from core.identifiers import new_id
 
@@ -48,15 +48,12 @@ class SingleOperator(MainTable):
 
 def is_on(session: ReadSession, at: datetime) -> bool:
     """Whether the mode is on at ``at``."""
-    return (
-        session.scalar(
-            select(SingleOperator.id).where(
-                SingleOperator.valid_from <= at,
-                or_(SingleOperator.valid_to.is_(None), SingleOperator.valid_to > at),
-            )
-        )
-        is not None
-    )
+    return session.scalar(_ON, {"at": at}) is not None
+
+
+_ON = select(SingleOperator.id).where(
+    SingleOperator.valid_from <= AT, or_(SingleOperator.valid_to.is_(None), SingleOperator.valid_to > AT)
+)
 
 
 def is_alone(session: ReadSession, person: UUID, at: datetime) -> bool:

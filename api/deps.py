@@ -41,6 +41,8 @@ __all__ = [
 log = logging.getLogger("muniment.http")
 
 ANYBODY, SIGNED_IN, LOOPBACK_OR = "public", "signed in", "loopback or "
+OPEN_LOG_OR = "log_tiles_public or "
+"""Anybody, where that setting says so."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -66,8 +68,10 @@ Now = Annotated[datetime, Depends(_now)]
 RequestId = Annotated[str, Depends(_request_id)]
 
 
-async def identify(request: Request) -> Identified | None:
+async def identify(request: Request) -> "Identified | Later | None":
     """Who sends the request; ``None`` where nobody says so.
+
+    A plain function that only reads finds it out itself (``api.routing``).
 
     Raises:
         SignInFirst: a token that is not, or no longer, valid.
@@ -78,20 +82,31 @@ async def identify(request: Request) -> Identified | None:
     cookie = request.cookies.get(security.cookie_name(run.settings))
     if bearer is None and cookie is None:
         return None
-    found, secret = await to_thread.run_sync(_look_up, run, bearer, cookie, limiter=request.app.state.pools.reads)
-    if found is None:
-        if bearer is not None:
-            raise SignInFirst("the token has ended, was revoked, or never was")
-        return None
-    request.state.by, request.state.new_session = found.principal, secret
-    if found.principal.session_id is not None:
-        request.state.csrf = sessions.csrf_token(run.keys, found.principal.session_id)
-        if request.method not in _SAFE:
-            sessions.check_csrf(run.keys, found.principal.session_id, await _csrf_given(request))
+    if request.method in _SAFE and getattr(request.scope.get("endpoint"), "settles", False):
+        return Later(request, bearer, cookie)
+    found = await to_thread.run_sync(_known, request, bearer, cookie, limiter=request.app.state.pools.reads)
+    if found is not None and found.principal.session_id is not None and request.method not in _SAFE:
+        sessions.check_csrf(run.keys, found.principal.session_id, await _csrf_given(request))
     return found
 
 
-WhoIs = Annotated[Identified | None, Depends(identify)]
+class Later:
+    """Who sends a request that changes nothing: found in the thread that the route runs in anyway.
+
+    Two ways into a thread cost as much as the sign-in itself. Nothing of the route has run when it is settled.
+    """
+
+    def __init__(self, request: Request, bearer: str | None, cookie: str | None) -> None:
+        self._request, self._bearer, self._cookie = request, bearer, cookie
+        self.wanted: Needs | None = None
+
+    def settle(self) -> Principal | None:
+        """Who acts, in a thread; raises as ``identify`` and ``Needs`` do."""
+        found = _known(self._request, self._bearer, self._cookie)
+        return self.wanted.allow(self._request, found) if self.wanted is not None else None
+
+
+WhoIs = Annotated[Identified | Later | None, Depends(identify)]
 """Who sends the request, whatever they may do; ``None`` for strangers."""
 
 
@@ -99,20 +114,31 @@ class Needs:
     """The permission a route states. Called as a dependency it gives the principal, or refuses."""
 
     def __init__(self, permission: str) -> None:
-        name = permission.removeprefix(LOOPBACK_OR)
+        name = permission.removeprefix(LOOPBACK_OR).removeprefix(OPEN_LOG_OR)
         if name not in PERMISSIONS and name not in (ANYBODY, SIGNED_IN):
             raise KeyError(permission)
         self.permission = permission
-        self._name, self._loopback = name, name != permission
+        self._name, self._loopback = name, permission.startswith(LOOPBACK_OR)
+        self._open_log = permission.startswith(OPEN_LOG_OR)
 
-    async def __call__(self, request: Request, found: WhoIs) -> Principal | None:
-        """Who acts; ``None`` only where the route is public or asked from this machine.
+    async def __call__(self, request: Request, found: WhoIs) -> Principal | Later | None:
+        """Who acts, as ``allow`` says, or who will say so in the route's thread."""
+        if isinstance(found, Later):
+            found.wanted = self
+            request.state.later = found
+            return found
+        return self.allow(request, found)
+
+    def allow(self, request: Request, found: Identified | None) -> Principal | None:
+        """Who acts; ``None`` only where the route is public, or asked from this machine, or the log is open.
 
         Raises:
             SignInFirst: nobody is signed in.
             PasswordChangeDue: somebody else chose their password.
             NotAllowed: their roles, or the scopes of their token, do not give the permission.
         """
+        if self._open_log and _runtime(request).settings.log_tiles_public:
+            return found.principal if found is not None else None
         if found is None:
             if self._name == ANYBODY or (self._loopback and is_from_here(request)):
                 return None
@@ -154,7 +180,9 @@ GrantDecider = Annotated[Principal, needs("grant.decide")]
 TokenOwner = Annotated[Principal, needs("token.own")]
 InstallationManager = Annotated[Principal, needs("installation.manage")]
 AuditReader = Annotated[Principal, needs("audit.read")]
+ReportDecider = Annotated[Principal, needs("report.decide")]
 AuditVerifier = Annotated[Principal, needs("audit.verify")]
+TileReader = Annotated[Principal | None, needs(OPEN_LOG_OR + "audit.verify")]
 
 
 def permission_of(route: object) -> str | None:
@@ -184,6 +212,20 @@ def _stated(dependant: Dependant) -> Iterator[Needs]:
 def _bearer(header: str | None) -> str | None:
     scheme, _, secret = (header or "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def _known(request: Request, bearer: str | None, cookie: str | None) -> Identified | None:
+    """Who it is, noted with the request; raises ``SignInFirst`` for a token that is none."""
+    run = _runtime(request)
+    found, secret = _look_up(run, bearer, cookie)
+    if found is None:
+        if bearer is not None:
+            raise SignInFirst("the token has ended, was revoked, or never was")
+        return None
+    request.state.by, request.state.new_session = found.principal, secret
+    if found.principal.session_id is not None:
+        request.state.csrf = sessions.csrf_token(run.keys, found.principal.session_id)
+    return found
 
 
 def _look_up(run: Runtime, bearer: str | None, cookie: str | None) -> tuple[Identified | None, str | None]:

@@ -186,6 +186,8 @@ def install(app: FastAPI, page_of: PageOf | None) -> None:
         if isinstance(error, ClientDisconnect):
             # Nobody is there to read it.
             return Response(status_code=400)
+        if isinstance(error, RequestValidationError):
+            error = await _refused_first(request) or error
         if isinstance(error, MunimentError):
             await to_thread.run_sync(refusals.note, request, error)
         if isinstance(error, IntegrityFailure):
@@ -195,6 +197,17 @@ def install(app: FastAPI, page_of: PageOf | None) -> None:
     handler: Callable[[Request, Exception], Awaitable[Response]] = answer
     for kind in (MunimentError, RequestValidationError, HTTPException, ClientDisconnect):
         app.add_exception_handler(kind, handler)
+
+
+async def _refused_first(request: Request) -> MunimentError | None:
+    """Why whoever asks may not come in: they are not told what else is wrong with their request."""
+    later = getattr(request.state, "later", None)
+    if later is not None:
+        try:
+            await to_thread.run_sync(later.settle, limiter=request.app.state.pools.reads)
+        except MunimentError as refusal:
+            return refusal
+    return None
 
 
 def respond(request: Request, error: Exception, page_of: PageOf | None) -> Response:

@@ -5,16 +5,13 @@ is not written: it reached nothing, and anybody could fill the log with it.
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
 from uuid import UUID
 
 from starlette.requests import Request
 
+from accounts.events import RequestRefused
 from accounts.principal import Principal
 from app.runtime import Runtime
-from audit.body import Detail
 from audit.events import Event, ObjectRef
 from core.errors import Forbidden, MunimentError, NotFound
 from records.events import AccessRefused
@@ -22,29 +19,6 @@ from records.events import AccessRefused
 log = logging.getLogger("muniment.http")
 
 _KINDS = {"record_id": "record", "case_file_id": "case_file"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestRefused(Event):
-    """Somebody asked for what their roles do not allow."""
-
-    action = "request.refused"
-    use = "read"
-    description = "A signed-in person, or their token, asked for something that their roles or scopes do not allow."
-    detail_keys: ClassVar[Mapping[str, Detail]] = {
-        "error": Detail("code", "Code of the error they got."),
-        "permission": Detail("code", "The permission that was missing; absent where none was asked for."),
-    }
-    outcome: Any = "refused"
-    error: str
-    permission: str | None = None
-    about: ObjectRef | None = None
-
-    def objects(self) -> tuple[ObjectRef, ...]:
-        return () if self.about is None else (self.about,)
-
-    def details(self) -> Mapping[str, Any]:
-        return {"error": self.error, "permission": self.permission}
 
 
 def note(request: Request, error: MunimentError) -> None:

@@ -5,6 +5,8 @@ run, opened and closed around it in that same thread; a ``WriteSession`` is comm
 before the answer is sent. A ``yield`` dependency would open the session in one thread,
 use it in another and close it in a third: the writer's lock belongs to a thread, and when
 every thread of the pool waits for that lock, none is left for the one who holds it.
+
+Who asks to read is found in that thread too (``api.deps.Later``), before the route runs.
 """
 
 import inspect
@@ -56,7 +58,12 @@ def _in_one_thread(endpoint: Callable[..., Any], pool: Pool) -> Callable[..., An
     if len(opened) > 1:
         raise TypeError(f"{endpoint.__qualname__}: a route takes one session")
 
-    def work(run: Runtime, arguments: dict[str, Any]) -> Any:
+    def work(request: Request, arguments: dict[str, Any]) -> Any:
+        run: Runtime = request.app.state.run
+        later = getattr(request.state, "later", None)
+        if later is not None:
+            by = later.settle()
+            arguments = {name: by if value is later else value for name, value in arguments.items()}
         if not opened:
             return endpoint(**arguments)
         main = run.main
@@ -69,14 +76,14 @@ def _in_one_thread(endpoint: Callable[..., Any], pool: Pool) -> Callable[..., An
     async def call(**arguments: Any) -> Any:
         # FastAPI gives the request under one name only: the route's own, where it asks for it.
         request: Request = arguments[request_name] if own_name else arguments.pop(request_name)
-        state = request.app.state
-        limiter: CapacityLimiter = getattr(state.pools, pool)
-        return await to_thread.run_sync(work, state.run, arguments, limiter=limiter)
+        limiter: CapacityLimiter = getattr(request.app.state.pools, pool)
+        return await to_thread.run_sync(work, request, arguments, limiter=limiter)
 
     kept = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in signature.parameters.values() if p not in opened]
     if own_name is None:
         kept.append(inspect.Parameter(request_name, inspect.Parameter.KEYWORD_ONLY, annotation=Request))
     call.__name__, call.__qualname__, call.__doc__ = endpoint.__name__, endpoint.__qualname__, endpoint.__doc__
     call.__module__ = endpoint.__module__
+    call.settles = True  # type: ignore[attr-defined]
     call.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
     return call

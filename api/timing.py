@@ -3,7 +3,7 @@
 A ``Visit`` belongs to one request and travels with it into its threads (``contextvars``
 are copied there, so it is one mutable object and not a value). ``TimedLog`` is the log of a
 runtime whose waits are counted to the visit under way: told in ``Server-Timing``, with the
-receipts of everything recorded in ``Muniment-Receipt``.
+receipts of everything recorded in ``Muniment-Receipt`` and the log that gave them in ``Muniment-Receipt-Origin``.
 """
 
 import time
@@ -30,13 +30,16 @@ class Visit:
     log_seconds: float = 0.0
     waits: int = 0
     receipts: list[Receipt] = field(default_factory=list)
+    origin: str = ""
+    """Of the log that gave the receipts."""
 
     def headers(self) -> dict[str, str]:
-        """``Server-Timing`` with the wait in milliseconds, and the receipts as ``<seq>:<hex leaf hash>``."""
+        """``Server-Timing`` with the wait in milliseconds, the receipts as ``<seq>:<hex leaf hash>``, and their log."""
         if not self.waits:
             return {}
         shown = ", ".join(f"{receipt.seq}:{receipt.leaf_hash.hex()}" for receipt in self.receipts[:MOST_RECEIPTS])
-        return {"Server-Timing": f"log;dur={self.log_seconds * 1000:.2f}", "Muniment-Receipt": shown}
+        timing = f"log;dur={self.log_seconds * 1000:.2f}"
+        return {"Server-Timing": timing, "Muniment-Receipt": shown, "Muniment-Receipt-Origin": self.origin}
 
 
 visit: ContextVar[Visit | None] = ContextVar("visit", default=None)
@@ -59,6 +62,7 @@ class TimedLog(Log):
             present.log_seconds += time.perf_counter() - began
             present.waits += 1
             present.receipts.extend(receipts)
+            present.origin = self.origin
         return receipts
 
     def submit(self, events: Sequence[Event], *, at: datetime) -> "Future[list[Receipt]]":

@@ -17,10 +17,10 @@ from app.recorder import recorder_socket
 from app.runtime import Runtime
 from app.settings import BadSetting, Settings, secret
 from audit.checkpoint import Signer
-from audit.keyfile import load_key
 from audit.log import Log
 from audit.origin import started_as
 from audit.recorder import Recorder
+from audit.rotation import LogKeys
 from audit.seal import KeySeal, seal_openings
 from core.clock import SystemClock
 from core.database import Database
@@ -28,6 +28,7 @@ from core.errors import Conflict
 from core.sqlite import SqliteDatabase
 from ingest.receive import Receiver
 from records.content import Content
+from records.key_events import tell_epoch
 from search.port import SearchIndex, SearchReader
 from search.reader import EmbeddedReader
 from vault.directory import DirectoryStore
@@ -61,7 +62,7 @@ def build(settings: Settings, *, wake: Callable[[Collection[str]], None] = lambd
     main.after_commit = wake
     clock = SystemClock()
     origin = _origin(log_database)
-    keys = Keyring(key_service_of(settings))
+    keys = Keyring(key_service_of(settings), tell=tell_epoch)
     seal = seal_of(main, keys)
     # Where one data folder holds the log, one process appends for all of them.
     recorder = None if settings.is_distributed else Recorder(recorder_socket(folder))
@@ -92,7 +93,7 @@ def signer_of(runtime: Runtime) -> Signer:
     Raises:
         LogMismatch: the log is not the one whose checkpoint was signed; nothing may be written.
     """
-    key = load_key(runtime.settings.log_key_file)
+    key = LogKeys(runtime.settings.log_key_file)
     signer = Signer(runtime.log_database, key, runtime.folder.log / "checkpoint", runtime.clock)
     signer.start()
     return signer

@@ -24,6 +24,8 @@ log = logging.getLogger("muniment.celery")
 WORKED_BY_WORKER = ("interactive", "extraction", "ocr", "maintenance")
 """Queues of the workers, the most urgent first; the keeper finds its own work."""
 GATHER_SECONDS = 0.05
+REST_SECONDS = 0.2
+"""Between two messages of one process: whoever was woken works until nothing is left; the next wakes one more."""
 LOOK = "muniment.look"
 TICK = "muniment.tick"
 TICKS = "tick"
@@ -104,6 +106,7 @@ class Waker:
         self._mutex = threading.Lock()
         self._due: set[str] = set()
         self._is_sending = False
+        self._sent_at = -REST_SECONDS
 
     def __call__(self, queues: Collection[str]) -> None:
         wanted = [queue for queue in queues if queue in WORKED_BY_WORKER]
@@ -118,13 +121,15 @@ class Waker:
     def _send_all(self) -> None:
         """Send until nothing is due. One thread at a time: a broker that does not answer takes seconds each time."""
         while True:
-            time.sleep(GATHER_SECONDS)
+            time.sleep(max(GATHER_SECONDS, self._sent_at + REST_SECONDS - time.monotonic()))
             with self._mutex:
                 due, self._due = self._due, set()
-                if not due:
+            self._send(due)
+            self._sent_at = time.monotonic()
+            with self._mutex:
+                if not self._due:
                     self._is_sending = False
                     return
-            self._send(due)
 
     def _send(self, due: Collection[str]) -> None:
         for queue in due:

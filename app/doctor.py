@@ -8,9 +8,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.build import key_service_of
 from app.folders import folder_of
+from app.outside import Service, services
 from app.settings import Settings
 from core.errors import MunimentError
+from vault.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,20 @@ def _machine(settings: Settings) -> Iterator[Finding]:
     models = ", ".join(sorted(ocr_models.find_models(ocr_models.default_folders())))
     yield Finding("text recognition", models or "no models")
     yield _scanner(settings)
+    yield _keys(settings)
+
+
+def _service(name: str, settings: Settings) -> Service:
+    found = services(settings, lambda: Keyring(key_service_of(settings)))
+    return next(each for each in found if each.name == name)
 
 
 def _scanner(settings: Settings) -> Finding:
-    from ingest.clamd import Scanner, ScannerAway
-
     if not settings.clamd:
         return Finding("malware scan", "off: nothing is scanned")
     try:
-        Scanner(settings.clamd).ping()
-    except ScannerAway as error:
+        _service("scanner", settings).check()
+    except MunimentError as error:
         return Finding(
             "malware scan",
             f"clamd is away ({error.detail}): nothing is read until it is back",
@@ -76,3 +83,16 @@ def _scanner(settings: Settings) -> Finding:
             advice="start clamd, or check the setting clamd",
         )
     return Finding("malware scan", "clamd answers")
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        if settings.pkcs11_module is not None:
+            _service("keys", settings).check()
+            return Finding("keys", f"PKCS#11 token {settings.pkcs11_token}, {settings.pkcs11_module.name}")
+        if settings.is_distributed or settings.log_key_file.is_file():
+            # Before its first start one data folder has no keys, and is none the worse for it.
+            key_service_of(settings)
+    except MunimentError as error:
+        return wrong("keys", error)
+    return Finding("keys", f"key file in {settings.keys_folder}")

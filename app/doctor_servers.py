@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from alembic.script import ScriptDirectory
-from elasticsearch import Elasticsearch
 from sqlalchemy import Row, select
 
-from app.build import database_url, key_service_of
+from app.build import database_url
 from app.celery_app import make
 from app.doctor import Finding, wrong
 from app.settings import BadSetting, Settings, secret
@@ -44,7 +43,7 @@ _LINES: tuple[Line, ...] = ("main", "log")
 
 
 def servers(settings: Settings) -> Iterator[Finding]:
-    """Database, object store, search, broker and keys, in that order."""
+    """Database, object store, search, broker and the log's key, in that order."""
     yield from _guarded("database server", _database, settings)
     if settings.objects:
         yield from _guarded("object server", _objects, settings)
@@ -54,7 +53,8 @@ def servers(settings: Settings) -> Iterator[Finding]:
         yield from _guarded("search server", _search, settings)
     if settings.broker:
         yield from _guarded("broker server", _broker, settings)
-    yield from _guarded("keys", _keys, settings)
+    held = settings.log_key_file.is_file()
+    yield Finding("log key", "here: for the keeper alone" if held else "not here: only the keeper needs it")
 
 
 def _guarded(what: str, look: Callable[[Settings], Iterator[Finding]], settings: Settings) -> Iterator[Finding]:
@@ -164,7 +164,7 @@ def _search(settings: Settings) -> Iterator[Finding]:
         prefix=settings.elasticsearch_prefix,
         ca=settings.elasticsearch_ca,
     )
-    client: Elasticsearch = connect(server).options(request_timeout=_SECONDS)
+    client = connect(server).options(request_timeout=_SECONDS)
     try:
         # First what the key must be able to do: whoever may not even sign in is told so here.
         is_made = attempt(lambda: bool(client.indices.exists_alias(name=server.alias)))
@@ -212,14 +212,3 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         )
     finally:
         connection.release()
-
-
-def _keys(settings: Settings) -> Iterator[Finding]:
-    if settings.pkcs11_module is not None:
-        place = f"PKCS#11 token {settings.pkcs11_token}, {settings.pkcs11_module.name}"
-    else:
-        place = f"key file in {settings.keys_folder}"
-    key_service_of(settings).fingerprint_key()
-    yield Finding("keys", place)
-    held = settings.log_key_file.is_file()
-    yield Finding("log key", "here: for the keeper alone" if held else "not here: only the keeper needs it")

@@ -46,7 +46,7 @@ class DataFolder:
 
     @property
     def log(self) -> Path:
-        """Published checkpoints (and, later, tiles)."""
+        """The published log: checkpoint, tiles and bundles of entries (``audit.publish``)."""
         return self.root / "log"
 
     @property

@@ -18,6 +18,10 @@ _LOG: dict[str, tuple[str, ...]] = {
     "audit_checkpoints": ("SELECT", "INSERT"),
     "audit_catalogues": ("SELECT", "INSERT"),
     "audit_trail": ("SELECT", "INSERT"),
+    "audit_cosignatures": ("SELECT", "INSERT"),
+    "audit_timestamps": ("SELECT", "INSERT"),
+    "audit_seals": ("SELECT", "INSERT"),
+    "audit_anchor_tries": ("SELECT", "INSERT", "UPDATE (tried_at, failing_since, trouble)"),
     "audit_head": ("SELECT", "INSERT", "UPDATE (size, range, previous, last_append_us, epoch)"),
     "audit_intake_mark": ("SELECT", "INSERT", "UPDATE (high, moved)"),
     # An erasure takes the name from an alias, and the value from a commitment.

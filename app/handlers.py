@@ -28,7 +28,7 @@ from records.object_locking import LOCK
 
 log = logging.getLogger("muniment.jobs")
 
-NICENESS = 10
+NICENESS = 15
 """Of the extraction children: people wait for the web server, nobody for one document of many. The worker itself is
 not made to give way, because it takes locks that the web server waits for."""
 KEEP_DONE = timedelta(days=2)

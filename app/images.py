@@ -117,7 +117,8 @@ class Images:
         with runtime.main.read() as session:
             row = session.get_one(record.Record, record_id)
             chosen = record.get_version(session, row, version)
-            key = runtime.keys.get(session, chosen.id)
+            with runtime.keys.tally.sealing():
+                key = runtime.keys.get(session, chosen.id)
         object_key = derived_key(chosen.id, part)
         sealed = seal_into(runtime.store, object_key, key, context(row.id, chosen.id, part), [image])
         with runtime.main.write() as session:

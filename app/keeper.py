@@ -1,26 +1,30 @@
 """The keeper: the one process that writes the search index and signs the log.
 
-It moves the intake of changes into the log, brings the index up to date, signs a
-checkpoint at most a second after the log has grown, and writes a heartbeat every minute.
+It moves the intake of changes into the log, brings the index up to date (or builds it anew,
+where an operator asked for that), signs and publishes
+a checkpoint at most a second after the log has grown, and writes a heartbeat every minute.
 Its lease keeps a second keeper waiting, wherever it runs. It learns of work by looking at a
 counter of the database that other processes' commits change; nothing needs to call it.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.anchoring import Anchoring
 from app.build import index_of
+from app.reindex import Rebuilder
 from app.runtime import KEEPER, Runtime
 from audit import intake
 from audit.checkpoint import Signer
 from audit.heartbeat import heartbeat, note_silence
 from audit.log import LogUnavailable
 from core import jobs, leases
-from core.errors import MunimentError, Unavailable
+from core.errors import IntegrityFailure, MunimentError, Unavailable
 from search import indexer
 from search.port import IndexBusy, IndexNotWritten, IndexUnusable, SearchIndex
 
@@ -31,7 +35,10 @@ GATHER_SECONDS = 0.25
 """What comes within this time of the last work is done together: a commit of the log, the database and the index
 costs more than what a document adds to it. What comes alone is done at once."""
 INDEX_BATCH = 64
-CHECKPOINT_SECONDS = 0.9
+CHECKPOINT_SECONDS = 0.7
+"""What an entry waits for a published checkpoint over it, so that on a bad moment of the disk it is a second. The next
+one begins earlier by what the last one took: an entry may come right after one has begun."""
+PARTIALS_SECONDS = 60.0
 HEARTBEAT_SECONDS = 60.0
 AWAY_SECONDS = 0.5
 BEGIN_SECONDS = 5.0
@@ -45,14 +52,25 @@ class Keeper:
     holder: str
     signer: Signer
     _index: SearchIndex | None = None
+    _rebuilder: Rebuilder = field(init=False)
+    _anchoring: Anchoring = field(init=False)
     _seen: int = -1
     _next_lease: float = 0.0
     _next_checkpoint: float = 0.0
+    _next_partials: float = 0.0
+    _leased_until: float = 0.0
+    _signs_beside: bool = False
+    _broken: Exception | None = None
+    """What ended the signing thread, which must not end quietly."""
     _next_heartbeat: float = field(default_factory=lambda: time.monotonic() + HEARTBEAT_SECONDS)
     _next_look: float = 0.0
     _next_work: float = 0.0
     _next_begin: float = 0.0
     _is_begun: bool = False
+
+    def __post_init__(self) -> None:
+        self._rebuilder = Rebuilder(self.runtime, self.holder)
+        self._anchoring = Anchoring(self.runtime)
 
     def open(self) -> SearchIndex:
         """The index, open for writing; made anew, with every record asked for, where it is missing or damaged."""
@@ -74,19 +92,33 @@ class Keeper:
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Keep until told to stop, then finish what is at hand. A server that is away is waited for."""
-        while not stopping():
-            try:
-                if not self._has_lease():
-                    time.sleep(1.0)
-                    continue
-                self._begin()
-                if not self.step():
-                    time.sleep(LOOK_SECONDS)
-            except Unavailable as error:
-                log.warning("the keeper waits", extra={"code": error.code})
-                # What it had claimed is known again by nobody: see _has_lease.
-                self._next_lease = 0.0
-                time.sleep(AWAY_SECONDS)
+        ended = threading.Event()
+        signing = threading.Thread(target=self._sign_beside, args=(ended,), name="signing")
+        self._signs_beside = True
+        signing.start()
+        try:
+            while not stopping():
+                if self._broken is not None:
+                    raise self._broken
+                try:
+                    if not self._has_lease():
+                        time.sleep(1.0)
+                        continue
+                    self._begin()
+                    self._anchoring.look()
+                    if not self.step():
+                        time.sleep(LOOK_SECONDS)
+                except Unavailable as error:
+                    log.warning("the keeper waits", extra={"code": error.code})
+                    # What it had claimed is known again by nobody: see _has_lease.
+                    self._next_lease = self._leased_until = 0.0
+                    time.sleep(AWAY_SECONDS)
+        finally:
+            ended.set()
+            signing.join()
+            self._signs_beside = False
+        # Whoever keeps next begins it afresh.
+        self._rebuilder.leave()
         with suppress(Unavailable):
             if self._has_lease():
                 self.settle()
@@ -98,34 +130,38 @@ class Keeper:
         now = time.monotonic()
         worked = False
         changed = self.runtime.main.change_count() if now >= self._next_work else self._seen
-        if changed != self._seen or now >= self._next_look:
+        look = changed != self._seen or now >= self._next_look
+        if look:
             self._seen, self._next_look = changed, now + 2.0
             worked = self._move_intake() | self._index_some()
             if worked:
                 # Look again, in case that was not all.
                 self._next_look = self._next_work = now + GATHER_SECONDS
+        worked |= self._rebuild_some(look=look)
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_SECONDS
             self._safely("heartbeat", self._beat)
-        if now >= self._next_checkpoint:
-            self._next_checkpoint = now + CHECKPOINT_SECONDS
-            self._safely("checkpoint", self.signer.sign_if_grown)
+        if now >= self._next_checkpoint and not self._signs_beside:
+            self._sign()
         return worked
 
     def settle(self) -> None:
-        """Do everything that is ready now and sign it: for a stop, and for the command line."""
+        """Do everything that is ready now and sign it: for a stop, and for the command line. A rebuild is left."""
         self._look_at_index()
         while self._move_intake() | self._index_some():
             pass
         self._safely("checkpoint", self.signer.sign_if_grown)
 
     def close(self) -> None:
-        """Let go of the index and of the lease."""
+        """Let go of the index, of the lease and of what is unfinished."""
+        self._rebuilder.leave()
         self._close_index()
         with self.runtime.main.write(beside=True) as session:
+            jobs.release_held_by(session, self.holder, at=self.runtime.clock.now())
             leases.void(session, self.holder)
 
     def _close_index(self) -> None:
+        self._rebuilder.drop()
         if self._index is not None:
             self._index.close()
             self._index = None
@@ -162,11 +198,37 @@ class Keeper:
             if mine:
                 # It does one thing at a time, and this is another: what it still holds was claimed when the
                 # database was lost.
-                jobs.release_held_by(session, self.holder, at=now)
+                if self._rebuilder.running:
+                    jobs.renew(session, holder=self.holder, at=now, running=self._rebuilder.running)
+                else:
+                    jobs.release_held_by(session, self.holder, at=now)
+        if not mine:
+            self._rebuilder.leave()
         self.runtime.folder.sign_of_life("keeper").touch()
         if mine:
             self._next_lease = time.monotonic() + leases.RENEW_SECONDS
+            self._leased_until = time.monotonic() + 2 * leases.RENEW_SECONDS
+        else:
+            self._leased_until = 0.0
         return mine
+
+    def _sign_beside(self, ended: threading.Event) -> None:
+        """Sign in a thread of its own while this is the keeper: a batch for the index may take longer than a second."""
+        try:
+            while not ended.wait(max(LOOK_SECONDS, self._next_checkpoint - time.monotonic())):
+                if time.monotonic() < self._leased_until:
+                    self._sign()
+        except Exception as error:
+            self._broken = error
+
+    def _sign(self) -> None:
+        begun = time.monotonic()
+        self._safely("checkpoint", self.signer.sign_if_grown)
+        took = time.monotonic() - begun
+        self._next_checkpoint = begun + max(took, CHECKPOINT_SECONDS - took)
+        if begun >= self._next_partials:
+            self._next_partials = begun + PARTIALS_SECONDS
+            self.signer.remove_partials()
 
     def _move_intake(self) -> bool:
         try:
@@ -195,6 +257,13 @@ class Keeper:
                     away = isinstance(error, Unavailable)
                     jobs.fail(session, claim.id, holder=self.holder, code=error.code, at=now, endless=True, away=away)
         return bool(claims)
+
+    def _rebuild_some(self, *, look: bool) -> bool:
+        try:
+            return self._rebuilder.work(self.open, look=look)
+        except (IndexUnusable, IndexBusy):
+            self._close_index()
+            return True
 
     def _put(self, claims: list[jobs.Claim]) -> dict[UUID, MunimentError]:
         """Bring the index up to date, with one commit of the log and one of the index; tells what failed and why."""
@@ -240,5 +309,7 @@ class Keeper:
     def _safely(self, what: str, act: Callable[[], object]) -> None:
         try:
             act()
+        except IntegrityFailure as error:
+            log.critical(f"{what} not written: {error.detail}", extra={"code": error.code})
         except MunimentError as error:
             log.error(f"{what} not written", extra={"code": error.code})

@@ -5,15 +5,18 @@ Kept apart from ``app.build``, because only one short-lived process needs the mi
 
 from sqlalchemy.engine import make_url
 
-from app import migrate
+from app import migrate, settings_log
+from app.anchoring import policy_of
 from app.build import OPENINGS, database_url, databases_of, key_service_of, seal_of, store_of
 from app.folders import folder_of
 from app.settings import Settings
 from audit.checkpoint import Signer
-from audit.keyfile import SigningKey, create_key, load_key
+from audit.keyfile import create_key
 from audit.log import Log
 from audit.origin import new_origin, started_as
+from audit.rotation import LogKeys
 from core.clock import SystemClock
+from records.key_events import tell_epoch
 from vault.keyring import Keyring, Shredded, has_epochs
 
 
@@ -23,6 +26,7 @@ def prepare(settings: Settings) -> None:
     Raises:
         IntegrityFailure: the log does not match its last signed checkpoint, or a key is lost: nothing is changed.
     """
+    policy_of(settings)
     folder = folder_of(settings)
     folder.make(settings.keys_folder)
     _migrate(settings)
@@ -31,7 +35,7 @@ def prepare(settings: Settings) -> None:
         clock = SystemClock()
         with main.read() as session:
             old = has_epochs(session)
-        keys = Keyring(key_service_of(settings, establish=True, has_epochs=old))
+        keys = Keyring(key_service_of(settings, establish=True, has_epochs=old), tell=tell_epoch)
         keys.destroy_retired(main, at=clock.now())
         with main.write() as session:
             try:
@@ -40,10 +44,14 @@ def prepare(settings: Settings) -> None:
                 keys.create(session, OPENINGS, kind="openings", at=clock.now())
         with log_database.read() as session:
             started = started_as(session)
-        key = _log_key(settings, started[0] if started else None)
+        keys_of_log = _log_keys(settings, started[0] if started else None)
         # First: where the log is not the one that was signed, nothing more is written to it.
-        Signer(log_database, key, folder.log / "checkpoint", clock).start()
-        Log(log_database, key.origin, clock, seal=seal_of(main, keys)).start(key.origin, str(key.verifier))
+        Signer(log_database, keys_of_log, folder.log / "checkpoint", clock).start()
+        seal = seal_of(main, keys)
+        log = Log(log_database, keys_of_log.origin, clock, seal=seal)
+        log.start(keys_of_log.origin, _in_force(keys_of_log, started[1] if started else None))
+        settings_log.note(log, seal, settings, at=clock.now())
+        log.close()
         store_of(settings).establish()
     finally:
         main.close()
@@ -57,9 +65,22 @@ def _migrate(settings: Settings) -> None:
         migrate.upgrade_postgresql(database_url(settings, owner=True), str(make_url(settings.database).username))
 
 
-def _log_key(settings: Settings, origin: str | None) -> SigningKey:
+def _log_keys(settings: Settings, origin: str | None) -> LogKeys:
     path = settings.log_key_file
     # A key without a log: the very first start was cut short in between.
-    if origin is not None or path.exists():
-        return load_key(path)
-    return create_key(path, settings.origin or new_origin())
+    if origin is None and not path.exists():
+        create_key(path, settings.origin or new_origin())
+    return LogKeys(path)
+
+
+def _in_force(keys: LogKeys, vkey: str | None) -> str:
+    """The verifier key that the log signs with, whose private key must be here unless its loss was declared.
+
+    Raises:
+        KeyFileMissing: it is not.
+    """
+    if vkey is None:
+        return str(keys.verifiers[0])
+    if not keys.is_declared_lost:
+        keys.get(vkey)
+    return vkey

@@ -12,9 +12,11 @@ from sqlalchemy import func, select
 
 from app.locks import locker_of
 from app.runtime import KEEPER, Runtime
+from app.seals import keys_of_objects
 from app.sweep import named_keys, sweep_unnamed
 from audit import intake
 from audit.entries import AuditTrail
+from audit.events import Actor
 from core import jobs
 from records import events, lock_check, object_lock
 from records.record import Component, Record, RecordVersion
@@ -73,6 +75,7 @@ def look(runtime: Runtime) -> Agreement:
     """Count all sides now. While work is under way they differ by what is under way."""
     named, _ = named_keys(runtime)
     stored = {found.key for found in runtime.store.keys(ORIGINALS + "/")}
+    seals = keys_of_objects(runtime.log_database)
     with runtime.main.read() as session:
         records = session.scalar(select(func.count()).select_from(Record)) or 0
         versions = session.scalar(select(func.count()).select_from(RecordVersion)) or 0
@@ -95,8 +98,8 @@ def look(runtime: Runtime) -> Agreement:
         versions=versions,
         components=components,
         originals=len(named & stored),
-        unnamed_objects=len(stored - named),
-        missing_objects=len(named - stored),
+        unnamed_objects=len(stored - named - seals),
+        missing_objects=len((named | seals) - stored),
         waiting_jobs=sum(n for (_, state), n in counted.items() if state in (jobs.READY, jobs.LEASED)),
         failed_jobs=sum(n for (_, state), n in counted.items() if state == jobs.FAILED),
         intake_waiting=backlog.waiting,
@@ -109,21 +112,26 @@ def look(runtime: Runtime) -> Agreement:
     )
 
 
-def repair(runtime: Runtime) -> tuple[int, int, int]:
+def repair(runtime: Runtime, *, by: Actor = KEEPER.actor) -> tuple[int, int, int]:
     """Ask for stale records to be indexed, have strays taken out, sweep unnamed objects; tells the three counts.
+
+    What is repaired is named in the log, record by record.
 
     The locks are compared, too. Indexing is done by the keeper, missing locks are laid by the worker; look again
     once their work is done.
     """
     lock_check.compare_all(locker_of(runtime))
     stale, strays = indexer.drift(runtime.index, runtime.main)
+    with runtime.main.write() as session:
+        for fault, found in (("stale", stale), ("stray", strays)):
+            if found:
+                named = events.IndexRepaired(by=by, records=tuple(sorted(found)), fault=fault)
+                intake.append(session, named, at=runtime.clock.now())
     indexer.ask_for(runtime.main, stale | strays, at=runtime.clock.now())
-    swept = sweep_unnamed(runtime)
+    swept = sweep_unnamed(runtime, by=by)
     missing = look(runtime).missing_objects
     if stale or strays or swept or missing:
         with runtime.main.write() as session:
-            event = events.DriftRepaired(
-                by=KEEPER.actor, indexed=len(stale), unindexed=len(strays), swept=swept, missing=missing
-            )
+            event = events.DriftRepaired(by=by, indexed=len(stale), unindexed=len(strays), swept=swept, missing=missing)
             intake.append(session, event, at=runtime.clock.now())
     return len(stale), len(strays), swept

@@ -32,7 +32,8 @@ class Runtime:
     index: SearchReader
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Let go of files and connections, once what keys were unwrapped for is told."""
+        self.content.tell_unwraps()
         self.log.close()
         self.index.close()
         self.main.close()

@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -57,6 +58,13 @@ class Settings:
         default="",
         metadata=_says(
             "Origin of the audit log. Read at the very first start only; default: a random name of its own."
+        ),
+    )
+    log_tiles_public: bool = field(
+        default=False,
+        metadata=_says(
+            "Checkpoints and hashes of the audit log can be read without signing in, by whoever reaches the web "
+            "server; its entries cannot."
         ),
     )
     workers: int = field(default=0, metadata=_says("Documents read at the same time; 0: one per processor core."))
@@ -132,6 +140,31 @@ class Settings:
     )
     pkcs11_token: str = field(default="", metadata=_says("Label of the PKCS#11 token."))
     pkcs11_pin: Path | None = field(default=None, metadata=_says("File with the user PIN of the PKCS#11 token."))
+    witness_policy: Path | None = field(
+        default=None,
+        metadata=_says(
+            "File of the witness policy (C2SP tlog-policy): who cosigns the log's checkpoints, and how many must."
+        ),
+    )
+    witness_seconds: int = field(
+        default=60, metadata=_says("Witnesses are asked this often at most, in seconds, and only when the log grew.")
+    )
+    timestamp_url: str = field(
+        default="", metadata=_says("Time stamping service (RFC 3161), asked once a day; empty: nobody stamps the log.")
+    )
+    timestamp_ca: Path | None = field(
+        default=None, metadata=_says("PEM file of the authority that must have signed the time stamps.")
+    )
+    person_reports_basis: str = field(
+        default="",
+        metadata=_says(
+            "What allows reports about one person's reading, as a reference such as `works-agreement/2026-03`; "
+            "empty: there are none."
+        ),
+    )
+    person_reports_until: str = field(
+        default="", metadata=_says("Last day, as YYYY-MM-DD, on which that holds; it needs one.")
+    )
     demo: bool = field(
         default=False, metadata=_says("Says on every page that the archive is thrown away; set by `muniment demo`.")
     )
@@ -265,6 +298,8 @@ def _check(settings: Settings) -> None:
     if settings.workers < 0 or settings.largest_upload_bytes < 1 or settings.largest_read_bytes < 1:
         raise BadSetting("workers is 0 or more, largest_upload_bytes and largest_read_bytes 1 or more")
     _check_servers(settings)
+    _check_anchors(settings)
+    _check_person_reports(settings)
     _check_clamd(settings.clamd)
     if settings.time_zone not in available_timezones():
         raise BadSetting("time_zone is a name such as Europe/Berlin")
@@ -276,6 +311,26 @@ def _check_clamd(address: str) -> None:
     host, _, port = address.rpartition(":")
     if address and not address.startswith("/") and not (host and port.isdecimal() and 0 < int(port) < 65536):
         raise BadSetting("clamd is an address such as 127.0.0.1:3310, or the path of its socket")
+
+
+def _check_person_reports(settings: Settings) -> None:
+    if bool(settings.person_reports_basis) != bool(settings.person_reports_until):
+        raise BadSetting("person_reports_basis and person_reports_until go together")
+    if settings.person_reports_until:
+        try:
+            date.fromisoformat(settings.person_reports_until)
+        except ValueError:
+            raise BadSetting("person_reports_until is a day such as 2027-06-30") from None
+
+
+def _check_anchors(settings: Settings) -> None:
+    if settings.witness_seconds < 1:
+        raise BadSetting("witness_seconds is 1 or more")
+    if bool(settings.timestamp_url) != (settings.timestamp_ca is not None):
+        raise BadSetting("timestamp_url and timestamp_ca go together")
+    parts = urlsplit(settings.timestamp_url)
+    if settings.timestamp_url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.username):
+        raise BadSetting("timestamp_url is an address that begins with https:// or http://, without a password")
 
 
 _SCHEMES = {

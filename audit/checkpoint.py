@@ -2,34 +2,44 @@
 
 Before each signature the entries since the last one are read back, hashed and joined to
 the last signed tree: so a signed checkpoint always extends the one before it, and every
-entry was re-read once. The row is committed before the file appears; both are kept.
+entry was re-read once. The row is committed first, then the tiles are published, and then the note:
+see ``audit.publish``.
 """
 
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import LargeBinary, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from audit.cosignatures import with_cosignatures
 from audit.entries import AuditHead, AuditLeaf, LogNotStarted, guard
-from audit.keyfile import SigningKey, sync_folder
+from audit.keyfile import SigningKey
 from audit.leaf import NotALeaf, leaf_hash, parse
-from audit.note import Checkpoint, NotANote, NotSigned, VerifierKey, open_checkpoint, sign
+from audit.note import Checkpoint, NotANote, NotSigned, VerifierKey, open_checkpoint, parse_checkpoint, parse_note, sign
+from audit.publish import Folder, LogMismatch, check_root
 from audit.ranges import NoSuchEntry, range_over
+from audit.rotation import KeyChange, LogKeys, history, signatures, trusted
+from audit.tiles import ENTRIES, HEIGHT, WIDTH, Tile, grown, right_edge
 from audit.tree import CompactRange
 from core.clock import Clock
 from core.database import Database, LogTable, ReadSession
-from core.errors import IntegrityFailure
+
+__all__ = [
+    "AuditCheckpoint",
+    "LogMismatch",
+    "Signer",
+    "check_right_edge",
+    "last_note",
+    "published_note",
+    "rebuild",
+]
 
 _CHUNK = 500
-
-
-class LogMismatch(IntegrityFailure):
-    """The audit log is not the one whose checkpoint was signed."""
-
-    code = "audit_log_mismatch"
 
 
 class AuditCheckpoint(LogTable):
@@ -47,6 +57,7 @@ class AuditCheckpoint(LogTable):
 
 
 guard(AuditCheckpoint.__table__)
+_NEWEST = select(AuditCheckpoint.size, AuditCheckpoint.note).order_by(AuditCheckpoint.size.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +72,40 @@ class _Signed:
 class Signer:
     """Signs checkpoints of one log; the keeper has the only one."""
 
-    def __init__(self, database: Database, key: SigningKey, file: Path, clock: Clock) -> None:
+    def __init__(self, database: Database, key: SigningKey | LogKeys, file: Path, clock: Clock) -> None:
         """``file`` is ``log/checkpoint``: the latest note, as published."""
-        self._database, self._key, self._file, self._clock = database, key, file, clock
+        self._database, self._clock = database, clock
+        self._keys = key if isinstance(key, LogKeys) else LogKeys(None, [key])
+        self._folder = Folder(file.parent)
         self._last: tuple[int, bytes] | None = None
+        self._shown: tuple[int, str] | None = None
+        """What this process knows to be published: size and note."""
 
     def start(self) -> None:
-        """Hold the log against what was signed, and put the file right if a crash left it behind.
+        """Hold the log, and what was published of it, against what was signed.
 
         Raises:
             LogMismatch: naming the position; nothing may be written to this log.
         """
         with self._database.read() as session:
-            check_right_edge(session, [self._key.verifier], self._file)
-            note = last_note(session)
-        if note is not None and (not self._file.exists() or self._file.read_text() != note):
-            write_file(self._file, note)
+            check_right_edge(session, trusted(session, self._keys), self._folder.checkpoint)
 
     def sign_if_grown(self) -> Checkpoint | None:
-        """Sign and publish a checkpoint if there are entries that none covers; ``None`` otherwise.
+        """Sign a checkpoint if there are entries that none covers (``None`` otherwise), and publish what is not yet.
 
         Raises:
-            LogMismatch: the log does not extend what was signed before.
+            LogMismatch: the log does not extend what was signed before, or what was published.
+            Unavailable: the disk cannot be written; what was signed is published the next time.
         """
+        signed = self._sign()
+        self._publish()
+        return signed
+
+    def remove_partials(self) -> int:
+        """Remove the partial tiles that full ones have replaced for some minutes; tells of how many tiles."""
+        return self._folder.remove_partials()
+
+    def _sign(self) -> Checkpoint | None:
         with self._database.read() as session:
             last = _last(session)
             if self._last is not None and (last.size, last.root) != self._last:
@@ -94,8 +116,10 @@ class Signer:
             if head.size == last.size:
                 return None
             tree = _extend(session, last, head)
-        checkpoint = Checkpoint(self._key.origin, tree.size, tree.root())
-        note = sign(str(checkpoint), (self._key.origin, self._key.private))
+            changes = history(session, tree.size)
+        self._keys.settle([change for change in changes if change.position < last.size], at=self._clock.now())
+        checkpoint = Checkpoint(self._keys.origin, tree.size, tree.root())
+        note = sign(str(checkpoint), *self._signers(changes, last.size))
         with self._database.write() as session:
             newest = session.scalar(select(AuditCheckpoint.size).order_by(AuditCheckpoint.size.desc()).limit(1)) or 0
             if newest != last.size:
@@ -110,15 +134,34 @@ class Signer:
                 )
             )
         self._last = (checkpoint.size, checkpoint.root)
-        write_file(self._file, note)
+        self._keys.settle(changes, at=self._clock.now())
         return checkpoint
+
+    def _signers(self, changes: list[KeyChange], covered: int) -> list[tuple[str, Ed25519PrivateKey]]:
+        """Name and key of those who sign a checkpoint over these changes, the one in force first."""
+        wanted = signatures(changes, covered, at=self._clock.now())
+        keys = [self._keys.get(vkey) for vkey in wanted.required]
+        keys += [key for key in map(self._keys.find, wanted.welcome) if key is not None]
+        return [(key.origin, key.private) for key in keys]
+
+    def _publish(self) -> None:
+        with self._database.read() as session:
+            note = published_note(session)
+        if note is None or (self._shown is not None and self._shown[1] == note):
+            return
+        before = self._folder.size() if self._shown is None else self._shown[0]
+        checkpoint = parse_checkpoint(parse_note(note).text)
+        if before < checkpoint.size:
+            _write(self._database, self._folder, before, checkpoint)
+        self._folder.show(note)
+        self._shown = (checkpoint.size, note)
 
 
 def check_right_edge(session: ReadSession, keys: list[VerifierKey], file: Path | None = None) -> None:
     """Compare the end of the stored log with its head row and the last signed checkpoint.
 
-    Reads at most 255 rows of each height of the tree and the entries behind the checkpoint. A
-    change further back is for ``audit.check`` to find.
+    Reads at most 255 rows of each height of the tree and the entries behind the checkpoint, and the last
+    tile of each level beside ``file``. A change further back is for ``audit.check`` to find.
 
     Raises:
         LogMismatch: naming the position.
@@ -141,9 +184,13 @@ def check_right_edge(session: ReadSession, keys: list[VerifierKey], file: Path |
         if range_over(session, 0, size).to_bytes() != head.range:
             raise LogMismatch("a stored node of the tree is not what the entries make it", position=last.size)
     except NoSuchEntry as error:
-        raise LogMismatch("an entry is missing", **error.fields) from error
+        place = error.fields.get("position")
+        raise LogMismatch("an entry is missing", position=place if isinstance(place, int) else 0) from error
     if session.scalar(select(AuditLeaf.seq).where(AuditLeaf.seq >= size).limit(1)) is not None:
         raise LogMismatch("there are entries behind the head row", position=size)
+    if file is not None and file.exists():
+        folder = Folder(file.parent)
+        folder.check(session, folder.size())
 
 
 def last_note(session: ReadSession) -> str | None:
@@ -151,16 +198,58 @@ def last_note(session: ReadSession) -> str | None:
     return session.scalar(select(AuditCheckpoint.note).order_by(AuditCheckpoint.size.desc()).limit(1))
 
 
-def write_file(file: Path, note: str) -> None:
-    """Replace the published note, so that a reader finds the old or the new one whole."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.new")
-    with draft.open("w", encoding="utf-8", newline="") as stream:
-        stream.write(note)
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.replace(file)
-    sync_folder(file.parent)
+def published_note(session: ReadSession) -> str | None:
+    """The latest checkpoint with every signature line there is; ``None`` before the first."""
+    row = session.execute(_NEWEST).one_or_none()
+    return None if row is None else with_cosignatures(session, row.size, row.note)
+
+
+def rebuild(database: Database, file: Path) -> int:
+    """Write every tile and bundle that is missing beside ``file``, and compare all others; tells how many it wrote.
+
+    Raises:
+        LogMismatch: a file holds other bytes than the log makes of it, or the log does not hold together.
+        Unavailable: the disk cannot be written.
+    """
+    with database.read() as session:
+        note = last_note(session)
+    if note is None:
+        return 0
+    return _write(database, Folder(file.parent), 0, parse_checkpoint(parse_note(note).text))
+
+
+def _write(database: Database, folder: Folder, before: int, checkpoint: Checkpoint) -> int:
+    """Write what a reader of ``checkpoint`` needs beyond one of ``before`` entries; of 0, all."""
+    tiles = grown(before, checkpoint.size)
+    if before:
+        written = folder.write(database, tiles)
+    else:
+        # Last of all those by which ``Folder.size`` tells that nothing is missing.
+        edge = right_edge(checkpoint.size)
+        with database.read() as session:
+            partials = [tile for tile in _earlier_partials(session, checkpoint.size) if tile not in edge]
+        written = folder.write(database, chain(partials, (tile for tile in tiles if tile not in edge)))
+        written += folder.write(database, edge)
+    with database.read() as session:
+        check_root(session, checkpoint.size, checkpoint.root)
+    return written
+
+
+def _earlier_partials(session: ReadSession, size: int) -> Iterator[Tile]:
+    """Partial tiles of earlier checkpoints that no full tile has replaced: they are served as long as that is so."""
+    level = 0
+    while count := size >> level * HEIGHT:
+        first = count // WIDTH * WIDTH
+        widths = session.scalars(
+            select(AuditCheckpoint.size // (1 << level * HEIGHT) - first)
+            .where(AuditCheckpoint.size >= (first + 1) << level * HEIGHT, AuditCheckpoint.size <= size)
+            .distinct()
+        )
+        for width in sorted(widths):
+            if level == 0:
+                yield Tile(ENTRIES, first // WIDTH, width)
+            yield Tile(level, first // WIDTH, width)
+        level += 1
 
 
 def _last(session: ReadSession) -> _Signed:

@@ -6,6 +6,7 @@ deter, the tree is what detects. The trail (which entries concern what) and the 
 derived from the entries and can be rebuilt from them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,7 +93,7 @@ class AuditNode(LogTable):
 
 
 class AuditTrail(LogTable):
-    """Which entries concern what: ``actor`` and ``second`` (alias), ``action``, ``object.<kind>`` (id or alias)."""
+    """Which entries concern what: ``actor`` and ``second`` (alias), ``action``, ``request``, ``object.<kind>``."""
 
     __tablename__ = "audit_trail"
     __table_args__ = (
@@ -141,11 +142,19 @@ def trail_of(body: dict[str, Any]) -> tuple[tuple[str, bytes], ...]:
         topics.append(("actor", bytes.fromhex(body["actor"]["i"])))
     if "x" in body:
         topics.append(("second", bytes.fromhex(body["x"])))
+    if "r" in body:
+        topics.append(("request", request_key(body["r"])))
     objects = body.get("objects", ())
     topics += [(f"object.{item['k']}", bytes.fromhex(item["i"])) for item in objects]
     return tuple(topics if len(objects) < 2 else dict.fromkeys(topics))
 
 
+def request_key(request: str) -> bytes:
+    """What the trail has a request or job under: the 16 bytes of an id in hex, the text of any other."""
+    return bytes.fromhex(request) if _ID(request) is not None else request.encode()
+
+
+_ID = re.compile(r"[0-9a-f]{32}").fullmatch
 _READ_HEAD = "SELECT size, range, previous, last_append_us, epoch FROM audit_head"
 _MOVE_HEAD = (
     "UPDATE audit_head SET size = ?, range = ?, previous = ?, last_append_us = ? WHERE size = ? AND previous = ?"
@@ -244,7 +253,15 @@ def _insert_statement(table: Table, count: int) -> str:
     return f"INSERT INTO {table.name} ({names}) VALUES {', '.join([f'({row})'] * count)}"  # noqa: S608 (names only)
 
 
-_KEPT = ("audit_leaves", "audit_nodes", "audit_checkpoints", "audit_catalogues")
+_KEPT = (
+    "audit_leaves",
+    "audit_nodes",
+    "audit_checkpoints",
+    "audit_catalogues",
+    "audit_cosignatures",
+    "audit_timestamps",
+    "audit_seals",
+)
 
 
 def guards(table: str, dialect: str) -> list[str]:

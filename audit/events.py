@@ -109,6 +109,18 @@ def use_of(action: str) -> Use:
     return _declared[action].use
 
 
+def is_reading(action: str) -> bool:
+    """Whether an action reads; false also where this program does not know it (a log outlives programs)."""
+    declared = _declared.get(action)
+    return declared is not None and declared.use == "read"
+
+
+def description_of(action: str) -> str | None:
+    """What the catalogue says of an action; ``None`` where this program does not know it."""
+    declared = _declared.get(action)
+    return None if declared is None else declared.description
+
+
 def catalogue() -> list[dict[str, Any]]:
     """All actions that the loaded packages declare, by name, as canonical JSON holds them.
 

@@ -51,7 +51,7 @@ class VerifierKey:
     public: bytes
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
         if len(self.public) != 32:
             raise NotANote("an Ed25519 public key has 32 bytes")
 
@@ -105,7 +105,7 @@ def parse_vkey(line: str) -> VerifierKey:
     parts = line.split("+", 2)
     if len(parts) != 3 or not _ID(parts[1]):
         raise NotANote("a verifier key is name+id+key")
-    data = _decode(parts[2])
+    data = decode(parts[2])
     if data[:1] != ED25519:
         raise NotANote("the key is not of type Ed25519")
     key = VerifierKey(parts[0], data[1:])
@@ -139,7 +139,7 @@ def parse_note(data: str) -> Note:
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise NotANote("the note has too many signatures")
-    return Note(text + "\n", tuple(map(_parse_signature, lines)))
+    return Note(text + "\n", tuple(map(parse_signature, lines)))
 
 
 def verify(note: Note, keys: Sequence[VerifierKey]) -> list[VerifierKey]:
@@ -173,10 +173,10 @@ def parse_checkpoint(text: str) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) != 4 or lines[3]:
         raise NotANote("a checkpoint has three lines")
-    _check_name(lines[0])
+    check_name(lines[0])
     if not _SIZE(lines[1]) or int(lines[1]) > MAX_INTEGER:
         raise NotANote("the tree size is not a whole number")
-    root = _decode(lines[2])
+    root = decode(lines[2])
     if len(root) != 32:
         raise NotANote("a root hash has 32 bytes")
     return Checkpoint(lines[0], int(lines[1]), root)
@@ -197,18 +197,28 @@ def open_checkpoint(data: str, keys: Sequence[VerifierKey], *, origin: str) -> C
     return checkpoint
 
 
-def _parse_signature(line: str) -> Signature:
+def parse_signature(line: str) -> Signature:
+    """Read one signature line, without its line feed.
+
+    Raises:
+        NotANote: it is none.
+    """
     match = _SIGNATURE(line)
     if match is None:
         raise NotANote("a signature line is not as the format has it")
-    _check_name(match[1])
-    blob = _decode(match[2])
+    check_name(match[1])
+    blob = decode(match[2])
     if len(blob) < 5:
         raise NotANote("a signature is too short")
     return Signature(match[1], blob[:4], blob[4:])
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse what cannot name a key.
+
+    Raises:
+        NotANote: it is empty, or has a space or plus sign.
+    """
     if not name or "+" in name or any(character.isspace() for character in name):
         raise NotANote("a name is not empty and has no space or plus sign")
 
@@ -222,7 +232,12 @@ def _check_text(text: str) -> None:
         raise NotANote("a note is UTF-8") from error
 
 
-def _decode(text: str) -> bytes:
+def decode(text: str) -> bytes:
+    """The bytes of a base64 text.
+
+    Raises:
+        NotANote: it is not base64, or not the one encoding of its bytes.
+    """
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

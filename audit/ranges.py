@@ -1,15 +1,18 @@
 """Tree hashes read back from the stored log: ranges, roots and proofs at any size.
 
 The roots of full subtrees of 2^8, 2^16, … leaves are stored, so that any hash of the tree
-needs at most 255 rows of each height.
+needs at most 255 rows of each height. Ranges hash the entries themselves; proofs and tiles are
+made of the stored hashes: where one of those was altered they do not verify.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from sqlalchemy import select
 
 from audit.entries import AuditLeaf, AuditNode
 from audit.leaf import leaf_hash
+from audit.tiles import ENTRIES, HEIGHT, WIDTH, NoSuchTile, Tile, bundle_bytes, tile_bytes
 from audit.tree import CompactRange, consistency_subtrees, inclusion_subtrees
 from core.database import ReadSession
 from core.errors import NotFound
@@ -31,19 +34,7 @@ def range_over(session: ReadSession, begin: int, end: int) -> CompactRange:
     Raises:
         NoSuchEntry: the log does not reach that far.
     """
-    hashes: list[bytes] = []
-    place = begin
-    for height in _HEIGHTS:
-        count = (end - place) >> height
-        if count:
-            level = CompactRange()
-            for value in _level(session, height, place >> height, count):
-                level.append(value)
-            if level.size != count:
-                raise NoSuchEntry("the log does not reach that far", position=place + (level.size << height))
-            hashes += level.hashes
-            place += count << height
-    return CompactRange(end - begin, hashes)
+    return _range(lambda height, first, count: _level(session, height, first, count), begin, end)
 
 
 def inclusion_proof(session: ReadSession, seq: int, size: int) -> list[bytes]:
@@ -54,7 +45,7 @@ def inclusion_proof(session: ReadSession, seq: int, size: int) -> list[bytes]:
     """
     if not 0 <= seq < size:
         raise NoSuchEntry("no such entry in a log of that size")
-    return _roots(session, inclusion_subtrees(seq, size))
+    return _roots(session, inclusion_subtrees(seq, size), size)
 
 
 def consistency_proof(session: ReadSession, first: int, second: int) -> list[bytes]:
@@ -65,11 +56,80 @@ def consistency_proof(session: ReadSession, first: int, second: int) -> list[byt
     """
     if not 0 < first <= second:
         raise NoSuchEntry("a log grows from one entry or more")
-    return _roots(session, consistency_subtrees(first, second))
+    return _roots(session, consistency_subtrees(first, second), second)
 
 
-def _roots(session: ReadSession, subtrees: Sequence[tuple[int, int]]) -> list[bytes]:
-    return [range_over(session, begin, end).root() for begin, end in subtrees]
+def tile_hashes(session: ReadSession, tile: Tile) -> list[bytes]:
+    """The hashes of a tile, as stored.
+
+    Raises:
+        NoSuchTile: the log does not reach that far.
+    """
+    first, end = tile.number * WIDTH, tile.number * WIDTH + tile.width
+    if tile.level == 0:
+        statement = select(AuditLeaf.hash).where(AuditLeaf.seq >= first, AuditLeaf.seq < end).order_by(AuditLeaf.seq)
+    else:
+        statement = (
+            select(AuditNode.hash)
+            .where(AuditNode.height == tile.height, AuditNode.number >= first, AuditNode.number < end)
+            .order_by(AuditNode.number)
+        )
+    found = list(session.scalars(statement))
+    if len(found) != tile.width:
+        raise NoSuchTile()
+    return found
+
+
+def tile_content(session: ReadSession, tile: Tile) -> bytes:
+    """The bytes of a tile or bundle.
+
+    Raises:
+        NoSuchTile: the log does not reach that far.
+    """
+    if tile.level != ENTRIES:
+        return tile_bytes(tile_hashes(session, tile))
+    first = tile.number * WIDTH
+    statement = select(AuditLeaf.entry).where(AuditLeaf.seq >= first, AuditLeaf.seq < first + tile.width)
+    entries = list(session.scalars(statement.order_by(AuditLeaf.seq)))
+    if len(entries) != tile.width:
+        raise NoSuchTile()
+    return bundle_bytes(entries)
+
+
+def _roots(session: ReadSession, subtrees: Sequence[tuple[int, int]], size: int) -> list[bytes]:
+    """The roots over some subtrees of a tree of that size, each tile read once."""
+
+    @cache
+    def hashes(level: int, number: int) -> list[bytes]:
+        width = min(WIDTH, (size >> level * HEIGHT) - number * WIDTH)
+        try:
+            return tile_hashes(session, Tile(level, number, width))
+        except NoSuchTile as error:
+            raise NoSuchEntry("the log does not reach that far", position=number * WIDTH << level * HEIGHT) from error
+
+    def level(height: int, first: int, count: int) -> list[bytes]:
+        # What is left of a subtree at one height never lies in two tiles.
+        number, place = divmod(first, WIDTH)
+        return hashes(height // HEIGHT, number)[place : place + count]
+
+    return [_range(level, begin, end).root() for begin, end in subtrees]
+
+
+def _range(level: Callable[[int, int, int], Iterable[bytes]], begin: int, end: int) -> CompactRange:
+    """The range over some leaves, where ``level(height, first, count)`` gives hashes of that height."""
+    hashes: list[bytes] = []
+    place = begin
+    for height in _HEIGHTS:
+        count = (end - place) >> height
+        if count:
+            growing = CompactRange()
+            for value in level(height, place >> height, count):
+                growing.append(value)
+            if growing.size != count:
+                raise NoSuchEntry("the log does not reach that far", position=place + (growing.size << height))
+            hashes += growing.hashes
+            place += count << height
+    return CompactRange(end - begin, hashes)
 
 
 def _level(session: ReadSession, height: int, first: int, count: int) -> Iterator[bytes]:

@@ -12,7 +12,11 @@ register(
     TableTrace("audit_checkpoints", None, why="signed hashes"),
     TableTrace("audit_catalogues", None, why="names of actions"),
     TableTrace("audit_intake_mark", None, why="counts"),
+    TableTrace("audit_cosignatures", None, why="signatures of witnesses over hashes"),
+    TableTrace("audit_anchor_tries", None, why="names of witnesses and codes of errors"),
+    TableTrace("audit_timestamps", None, why="signatures of a time stamping service over hashes"),
+    TableTrace("audit_seals", None, why="signed hashes and positions by day"),
     TableTrace("audit_aliases", "person", why="the mapping from a random alias to a person; erased by audit.alias"),
     TableTrace("audit_openings", "person", why="sealed values behind commitments; erased by audit.opening"),
-    FolderTrace("log", "checkpoints: origin, size, root hash, signature", "holds no data of records"),
+    FolderTrace("log", "checkpoint, hashes, and the entries as in audit_leaves", "evidence, as audit_leaves"),
 )

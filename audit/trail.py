@@ -22,7 +22,17 @@ from audit.ranges import NoSuchEntry, consistency_proof, inclusion_proof
 from core.clock import from_us
 from core.database import ReadSession
 
-__all__ = ["TrailEntry", "by_action", "consistency_proof", "entry", "history", "of_person", "proof"]
+__all__ = [
+    "TrailEntry",
+    "by_action",
+    "consistency_proof",
+    "entry",
+    "history",
+    "leaf",
+    "of_person",
+    "proof",
+    "tell",
+]
 
 MAX_LIMIT = 500
 
@@ -53,6 +63,10 @@ class TrailEntry:
     """Field and hash of what was committed to; see ``openings_of``."""
     nameless: int
     """How many aliases in the entry stand for nobody any more."""
+    alias: str | None = None
+    """The actor's alias of that year and use, 32 hex digits: tells two of them apart without naming either."""
+    entity_known: bool = True
+    """Whether ``entity`` says all there is: false where the entry names one whose mapping was erased."""
 
 
 def history(
@@ -122,13 +136,32 @@ def _newest(
     return _told(session, session.scalars(statement).all())
 
 
-def _told(session: ReadSession, positions: Iterable[int]) -> list[TrailEntry]:
-    rows = session.execute(
-        select(AuditLeaf.seq, AuditLeaf.entry).where(AuditLeaf.seq.in_(list(positions))).order_by(AuditLeaf.seq.desc())
-    ).all()
-    leaves = [(data, parse(data)) for _, data in rows]
+def leaf(session: ReadSession, seq: int) -> bytes:
+    """The exact bytes of one entry, as they are hashed.
+
+    Raises:
+        NoSuchEntry: the log has none at that position.
+    """
+    found = session.scalar(select(AuditLeaf.entry).where(AuditLeaf.seq == seq))
+    if found is None:
+        raise NoSuchEntry("the log has no such entry")
+    return found
+
+
+def tell(session: ReadSession, entries: Iterable[bytes]) -> list[TrailEntry]:
+    """Entries told from their bytes, in the order given."""
+    leaves = [(data, parse(data)) for data in entries]
     names = subjects_of(session, (alias for _, leaf in leaves for alias in _aliases(leaf.body)))
     return [_tell(data, leaf.sequence, leaf.appended_us, leaf.body, names) for data, leaf in leaves]
+
+
+def _told(session: ReadSession, positions: Iterable[int]) -> list[TrailEntry]:
+    return tell(
+        session,
+        session.scalars(
+            select(AuditLeaf.entry).where(AuditLeaf.seq.in_(list(positions))).order_by(AuditLeaf.seq.desc())
+        ),
+    )
 
 
 def _aliases(body: dict[str, Any]) -> list[str]:
@@ -168,4 +201,6 @@ def _tell(
         details=dict(body.get("d", {})),
         commitments={item["f"]: bytes.fromhex(item["h"]) for item in body.get("c", ())},
         nameless=sum(alias not in names for alias in _aliases(body)),
+        alias=actor.get("i"),
+        entity_known="e" not in body or body["e"] in names,
     )

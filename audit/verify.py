@@ -51,6 +51,8 @@ KINDS = {
     "column": "A stored column does not say what the entry says.",
     "head": "The stored end of the log is not where the entries end.",
     "database": "The rows cannot be read.",
+    "seal": "A daily seal is altered, or does not follow the seal before it.",
+    "timestamp": "A stored time stamp is not one of its checkpoint.",
 }
 """Every kind of fault, and what it means."""
 

@@ -8,16 +8,19 @@ extraction child, and nothing stored, classified, logged or indexed. Answers to 
 timed by the clients, which share the cores with everything else.
 """
 
+import json
 import multiprocessing
 import os
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 from benchmarks.documents import Document, born_digital, source
 from benchmarks.figures import Figure, percentile
 from benchmarks.installation import Installation, installed
+from core.sqlite import LONG, LONG_SECONDS
 from ingest.extractor import Extractor
 from tests.support.server import Client
 
@@ -42,6 +45,7 @@ def run(*, quick: bool) -> list[Figure]:
         taken = time.perf_counter() - begun
         records = sum(installation.states().values())
         check_all_found(installation, records)
+        long = long_writes(installation.server.log)
     said = f"upload up to 1 MB, {CLIENTS} clients"
     return [
         Figure(
@@ -60,6 +64,12 @@ def run(*, quick: bool) -> list[Figure]:
             unit="ms",
         ),
         Figure(what=f"{said}, each every {PAUSE_SECONDS} s, p95", value=percentile(in_turn, 95), unit="ms", most=50),
+        Figure(
+            what=f"write transactions over {LONG_SECONDS * 1_000:.0f} ms meanwhile (longest {max(long, default=0)} ms)",
+            value=len(long),
+            unit="",
+            most=0,
+        ),
     ]
 
 
@@ -88,6 +98,12 @@ def send(installation: Installation, documents: Sequence[Document], *, pause: fl
     for client in clients:
         client.join()
     return waits
+
+
+def long_writes(log: Path) -> list[int]:
+    """Milliseconds of the write transactions that a server's log tells of as long."""
+    lines = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    return [line["ms"] for line in lines if line["message"] == LONG]
 
 
 def check_all_found(installation: Installation, records: int) -> None:

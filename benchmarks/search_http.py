@@ -6,6 +6,8 @@ to disk; a search reads none of them. Ten thousand texts are made; of 100,000 re
 Everything measured is real: server, access sets, log, decryption, snippets. The queries are those
 of ``benchmarks.search_engine``, words by Zipf's law.
 
+``benchmarks.search_cluster`` asks the same of the distributed shape.
+
 One person reads all, another one department of a hundred. The baseline is the index alone, in
 this process: the same queries, access and facets, without HTTP, database, log and snippets.
 """
@@ -14,6 +16,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,7 +32,7 @@ from accounts import departments, first_account, grant_requests, people, setup, 
 from accounts.entities import NewEntity
 from accounts.principal import Grant
 from accounts.principals import operator_for
-from app.build import build
+from app.build import build, index_of, reader_of
 from app.prepare import prepare
 from app.runtime import Runtime
 from app.settings import Settings
@@ -39,11 +42,9 @@ from core.database import MainTable, WriteSession
 from core.identifiers import new_id
 from records import access, derived, file_plan, pages, party
 from records.record import Record, RecordVersion
-from search.embedded import EmbeddedIndex
-from search.port import FACETS, IndexDocument, SearchRequest
+from search.port import FACETS, IndexDocument, SearchIndex, SearchRequest
 from search.query import parse
-from search.reader import EmbeddedReader
-from tests.support.server import Client, Server
+from tests.support.server import Client, Listening, Server
 from vault import envelope
 from vault.data_key import DataKey
 from vault.keyring import new_data_key
@@ -55,6 +56,8 @@ CLASSES = 8
 TEXTS = 10_000
 """Different texts; beyond that many records they come again, since making one costs more than indexing it."""
 BATCH = 500
+STORING = 8
+"""Threads that store sealed texts: a server takes several at once."""
 ROUNDS = 12
 ALL, FEW = "all", "few"
 
@@ -71,20 +74,35 @@ def at(count: int, most: float, *, rounds: int) -> list[Figure]:
     """The figures with ``count`` records."""
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as name:
         folder = Path(name) / "data"
-        words = Words()
+        words, chosen = Words(), Settings(data=folder, port=0)
+        prepare(chosen)
         begun = time.perf_counter()
-        secrets, sets = lay_down(folder, words, count)
+        secrets, sets = lay_down(chosen, words, count)
         spent = time.perf_counter() - begun
-        asked = queries(words)
-        bare = _index_alone(folder / "index", asked, rounds)
         with Server(folder) as server:
-            everything = _over_http(server, secrets[ALL], asked, rounds)
-            little = _over_http(server, secrets[FEW], asked, rounds)
-    told = f"{count:,} records ({len(sets)} access sets, laid down in {spent:.0f} s)"
+            return asking(server, chosen, secrets, queries(words), rounds, f"{count:,} records", most, sets, spent)
+
+
+def asking(
+    server: Listening,
+    chosen: Settings,
+    secrets: dict[str, str],
+    asked: Sequence[str],
+    rounds: int,
+    where: str,
+    most: float,
+    sets: Sequence[int],
+    spent: float,
+) -> list[Figure]:
+    """Ask as both people, and the index alone."""
+    bare = _index_alone(chosen, asked, rounds)
+    everything = _over_http(server, secrets[ALL], asked, rounds)
+    little = _over_http(server, secrets[FEW], asked, rounds)
+    told = f"{where} ({len(sets)} access sets, laid down in {spent:.0f} s)"
     return [
         Figure(what=f"search, {told}, p50", value=percentile(everything, 50), unit="ms"),
         Figure(
-            what=f"search, {count:,} records, p95",
+            what=f"search, {where}, p95",
             value=percentile(everything, 95),
             unit="ms",
             most=most,
@@ -92,7 +110,7 @@ def at(count: int, most: float, *, rounds: int) -> list[Figure]:
             baseline_is="ms: index alone, p95",
         ),
         Figure(
-            what=f"search, {count:,} records, p95 of who reads 1 %",
+            what=f"search, {where}, p95 of who reads 1 %",
             value=percentile(little, 95),
             unit="ms",
             most_ratio=1.3,
@@ -102,16 +120,14 @@ def at(count: int, most: float, *, rounds: int) -> list[Figure]:
     ]
 
 
-def lay_down(folder: Path, words: Words, count: int) -> tuple[dict[str, str], list[int]]:
-    """Make an installation of ``count`` records; tokens by person, and ids of the access sets."""
-    chosen = Settings(data=folder, port=0)
-    prepare(chosen)
+def lay_down(chosen: Settings, words: Words, count: int) -> tuple[dict[str, str], list[int]]:
+    """Put ``count`` records into a prepared installation; tokens by person, and ids of the access sets."""
     runtime = build(chosen)
     try:
         secrets, entity, places = _people(runtime)
         sets = _access_sets(runtime, entity, places)
         laid = Ground(runtime, entity, sets)
-        with EmbeddedIndex(runtime.folder.index) as index:
+        with closing(index_of(chosen)) as index:
             for batch in _batches(documents(words, count)):
                 laid.enter(index, batch)
         return secrets, [number for _, _, number in sets]
@@ -185,7 +201,7 @@ class Ground:
     """Body, and the same as the bytes of read pages."""
     entered: int = 0
 
-    def enter(self, index: EmbeddedIndex, batch: Sequence[IndexDocument]) -> None:
+    def enter(self, index: SearchIndex, batch: Sequence[IndexDocument]) -> None:
         """Rows, sealed text and index entries of some records, in one transaction."""
         now, tables = self.runtime.clock.now(), dict[type[MainTable], list[dict[str, Any]]]()
         put = []
@@ -195,6 +211,11 @@ class Ground:
                 put.append(shown)
                 for table, row in rows:
                     tables.setdefault(table, []).append(row)
+            with ThreadPoolExecutor(STORING) as threads:
+                made = tables[derived.DerivedObject]
+                for row, version in zip(made, threads.map(self._store, made), strict=True):
+                    row["object_version"] = version
+                    del row["sealed"]
             for table, many in tables.items():
                 session.execute(insert(table), many)
         index.put(put)
@@ -210,9 +231,6 @@ class Ground:
         # The real keyring, one key at a time: the rows of keys are as the server finds them.
         self.runtime.keys.keep(session, key, kind="version", at=now)
         sealed = b"".join(envelope.seal(key.secret, envelope.context(record, version, derived.PAGES), [encoded]))
-        path = self.runtime.folder.objects / object_key
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(sealed)
         rows: list[tuple[type[MainTable], dict[str, Any]]] = [
             (Record, self._record_row(document, department, code, access_set, version, now)),
             (RecordVersion, _version_row(document, key, now)),
@@ -224,7 +242,7 @@ class Ground:
                     "version": version,
                     "part": derived.PAGES,
                     "object_key": object_key,
-                    "object_version": "1",
+                    "sealed": sealed,
                     "sealed_bytes": len(sealed),
                     "sha256": hashlib.sha256(sealed).digest(),
                     "made_at": now,
@@ -244,6 +262,15 @@ class Ground:
             body=body,
         )
         return shown, rows
+
+    def _store(self, row: dict[str, Any]) -> str:
+        """Store the sealed text of a row; its version there."""
+        if self.runtime.settings.objects:
+            return self.runtime.store.put(row["object_key"], [row["sealed"]]).version
+        path = self.runtime.folder.objects / row["object_key"]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(row["sealed"])
+        return "1"
 
     def _text(self, body: str) -> tuple[str, bytes]:
         if len(self.texts) < TEXTS:
@@ -346,10 +373,10 @@ def _batches(made: Iterator[IndexDocument]) -> Iterator[list[IndexDocument]]:
         yield batch
 
 
-def _index_alone(folder: Path, asked: Sequence[str], rounds: int) -> list[float]:
+def _index_alone(chosen: Settings, asked: Sequence[str], rounds: int) -> list[float]:
     """Milliseconds of each query where nothing but the index is asked."""
     taken = []
-    with EmbeddedReader(folder) as reader:
+    with closing(reader_of(chosen)) as reader:
         for _ in range(rounds):
             for text in asked:
                 begun = time.perf_counter()
@@ -358,7 +385,7 @@ def _index_alone(folder: Path, asked: Sequence[str], rounds: int) -> list[float]
     return taken[len(asked) :]
 
 
-def _over_http(server: Server, token: str, asked: Sequence[str], rounds: int) -> list[float]:
+def _over_http(server: Listening, token: str, asked: Sequence[str], rounds: int) -> list[float]:
     """Milliseconds of each query as a client sees it; the first round warms up and is left out."""
     taken, found = [], 0
     with closing(Client(server, token)) as client:

@@ -8,9 +8,11 @@ the process, so a killed writer never leaves it behind.
 
 import errno
 import fcntl
+import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +37,13 @@ _PRAGMAS = (
 )
 
 
-__all__ = ["Busy", "Damaged", "DiskTrouble", "SqliteDatabase"]
+log = logging.getLogger("muniment.database")
+
+LONG_SECONDS = 0.05
+"""Nobody may be the one writer for longer than this: everybody else waits. Bulk work commits in batches."""
+LONG = "a write transaction was long"
+
+__all__ = ["LONG", "LONG_SECONDS", "Busy", "Damaged", "DiskTrouble", "SqliteDatabase"]
 
 
 class SqliteDatabase:
@@ -81,12 +89,15 @@ class SqliteDatabase:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Be the one writer of the file, across threads and processes."""
+        """Be the one writer of the file, across threads and processes; the log tells who was so for long."""
         self._lock.acquire()
+        begun = time.monotonic()
         try:
             yield
         finally:
             self._lock.release()
+            if (held := time.monotonic() - begun) > LONG_SECONDS:
+                log.info(LONG, extra={"id": self.path.stem, "ms": round(held * 1_000)})
 
     def change_count(self) -> int:
         """See the port: SQLite counts the commits of others."""

@@ -1,9 +1,9 @@
 """Traces: every place where data of a record or of a person lies.
 
-Each package registers its tables and folders, with whose data they hold, how to look for
+Each package registers its tables, folders and what it keeps on servers, with whose data they hold, how to look for
 it and how it goes. Destruction and erasure walk the traces and nothing else deletes, so a
 place that nobody registered could keep what was promised to be gone: a test fails for
-every table and folder without a trace.
+every table, folder and server without a trace.
 """
 
 from collections.abc import Iterator
@@ -52,11 +52,23 @@ class FolderTrace:
     """How data of a record goes from there."""
 
 
+@dataclass(frozen=True, slots=True)
+class ServerTrace:
+    """What lies on a server of the distributed shape."""
+
+    setting: str
+    """The setting that says where the server is."""
+    holds: str
+    end: str
+    """How data of a record goes from there."""
+
+
 _tables: list[TableTrace] = []
 _folders: list[FolderTrace] = []
+_servers: list[ServerTrace] = []
 
 
-def register(*traces: TableTrace | FolderTrace) -> None:
+def register(*traces: TableTrace | FolderTrace | ServerTrace) -> None:
     """Add traces; called once where a package declares its tables.
 
     Raises:
@@ -65,6 +77,9 @@ def register(*traces: TableTrace | FolderTrace) -> None:
     for trace in traces:
         if isinstance(trace, FolderTrace):
             _folders.append(trace)
+            continue
+        if isinstance(trace, ServerTrace):
+            _servers.append(trace)
             continue
         if any(known.table == trace.table and known.subject == trace.subject for known in _tables):
             raise Unregistered(f"{trace.table}: registered twice")
@@ -79,6 +94,11 @@ def tables() -> tuple[TableTrace, ...]:
 def folders() -> tuple[FolderTrace, ...]:
     """All registered folders."""
     return tuple(_folders)
+
+
+def servers() -> tuple[ServerTrace, ...]:
+    """All that is registered on servers."""
+    return tuple(_servers)
 
 
 def count(session: ReadSession, subject: Subject, subject_id: UUID) -> dict[str, int]:

@@ -14,6 +14,7 @@ import api
 import app as app_package
 import audit
 import core
+import exports
 import ingest
 import records
 import retention
@@ -69,7 +70,7 @@ def write() -> list[str]:
 
 def load_everything() -> None:
     """Import every module, so that every error and event is known."""
-    for package in (core, vault, audit, accounts, records, ingest, search, retention, app_package, api):
+    for package in (core, vault, audit, accounts, records, ingest, search, retention, exports, app_package, api):
         for module in walk_packages(package.__path__, package.__name__ + "."):
             if not module.name.startswith(_NOT_IMPORTED):
                 import_module(module.name)

@@ -96,7 +96,8 @@ def read_version(
         found = session.execute(_TO_READ, {"record": record_id, "version": version_id}).one_or_none()
         if found is not None:
             row, version, own_name = found
-            key = content.keys.get(session, version_id)
+            with content.keys.tally.sealing():
+                key = content.keys.get(session, version_id)
             depth = _depth(session, row)
     if found is None:
         _finish(content, claim, holder)

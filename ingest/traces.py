@@ -1,7 +1,10 @@
 """Where this package keeps data of records."""
 
-from core.trace import TableTrace, register
+from core.trace import ServerTrace, TableTrace, register
 
 register(
     TableTrace("upload_keys", "record", ("record",)),
+    ServerTrace(
+        "clamd", "each file in clear while it is scanned, in its own temporary files", "deleted by clamd itself"
+    ),
 )

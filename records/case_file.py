@@ -10,16 +10,28 @@ place: who could read a file on a given day stays answerable. Nobody administers
 file about themselves.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, String, UniqueConstraint, or_, select
+from sqlalchemy import (
+    BindParameter,
+    Index,
+    LargeBinary,
+    Select,
+    String,
+    UniqueConstraint,
+    Uuid,
+    bindparam,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
 from audit.intake import append
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import AT, MainTable, ReadSession, WriteSession
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.identifiers import new_id
 from records import events
@@ -257,25 +269,36 @@ def access_list(session: ReadSession, case_file: UUID, at: datetime) -> list[tup
     return [(row.person, row.section) for row in _current_access(session, case_file, at)]
 
 
+_BATCH = 500
+"""Ids asked for by one statement."""
+_READER: BindParameter[UUID] = bindparam("reader", type_=Uuid())
+_LISTED = (
+    select(CaseFileAccess.case_file)
+    .where(CaseFileAccess.person == _READER, CaseFileAccess.valid_from <= AT)
+    .where(or_(CaseFileAccess.valid_to.is_(None), CaseFileAccess.valid_to > AT))
+)
+_VISIBLE = (
+    select(CaseFile)
+    .where(CaseFile.entity.in_(bindparam("entities", expanding=True)))
+    .where(or_(CaseFile.listed_only.is_(False), CaseFile.id.in_(_LISTED)))
+    .where(or_(CaseFile.about_person.is_(None), CaseFile.about_person != _READER))
+    .order_by(CaseFile.number)
+)
+_VISIBLE_OF = _VISIBLE.where(CaseFile.id.in_(bindparam("files", expanding=True)))
+
+
 def visible_files(session: ReadSession, by: Principal, at: datetime) -> list[CaseFile]:
     """The files ``by`` may see, by number: open ones of their entities, listed ones where they are on the list."""
-    entities = {entity for entity in by.entities if by.may("case_file.read", entity=entity)}
-    if not entities:
-        return []
-    listed = (
-        select(CaseFileAccess.case_file)
-        .where(CaseFileAccess.person == by.id, CaseFileAccess.valid_from <= at)
-        .where(or_(CaseFileAccess.valid_to.is_(None), CaseFileAccess.valid_to > at))
-    )
-    return list(
-        session.scalars(
-            select(CaseFile)
-            .where(CaseFile.entity.in_(entities))
-            .where(or_(CaseFile.listed_only.is_(False), CaseFile.id.in_(listed)))
-            .where(or_(CaseFile.about_person.is_(None), CaseFile.about_person != by.id))
-            .order_by(CaseFile.number)
-        )
-    )
+    return _visible(session, _VISIBLE, by, at)
+
+
+def find_visible(session: ReadSession, case_files: Collection[UUID], by: Principal, at: datetime) -> list[CaseFile]:
+    """Those of the files that ``by`` may see, in no order."""
+    found: list[CaseFile] = []
+    wanted = list(case_files)
+    for start in range(0, len(wanted), _BATCH):
+        found += _visible(session, _VISIBLE_OF, by, at, files=wanted[start : start + _BATCH])
+    return found
 
 
 def get_visible(session: ReadSession, case_file: UUID, by: Principal, at: datetime) -> CaseFile:
@@ -284,9 +307,8 @@ def get_visible(session: ReadSession, case_file: UUID, by: Principal, at: dateti
     Raises:
         NotFound: there is none, or not for ``by``.
     """
-    for file in visible_files(session, by, at):
-        if file.id == case_file:
-            return file
+    for file in find_visible(session, [case_file], by, at):
+        return file
     raise NotFound("there is no such case file, or it is not yours to see")
 
 
@@ -308,6 +330,15 @@ def names_of(session: ReadSession, files: list[CaseFile], keys: Keyring) -> dict
     """Names of files, without those already shredded. For ``records.content`` alone: it logs what it lets out."""
     found = keys.get_many(session, [file.id for file in files])
     return {f.id: open_text(found[f.id], f.id, None, "name", f.name_sealed) for f in files if f.id in found}
+
+
+def _visible(
+    session: ReadSession, statement: Select[CaseFile], by: Principal, at: datetime, **asked: list[UUID]
+) -> list[CaseFile]:
+    entities = [entity for entity in by.entities if by.may("case_file.read", entity=entity)]
+    if not entities:
+        return []
+    return list(session.scalars(statement, {"entities": entities, "reader": by.id, "at": at, **asked}))
 
 
 def _allow(

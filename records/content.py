@@ -7,23 +7,25 @@ comes through here too, as a system actor with its job as the basis.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
 from accounts.principal import Principal
 from audit.entries import Receipt
+from audit.events import Event
 from audit.log import Log
 from core.clock import Clock
 from core.database import Database, ReadSession
-from core.errors import Conflict, IntegrityFailure, NotFound
+from core.errors import Conflict, IntegrityFailure, MunimentError, NotFound
 from records import case_file, derived, events, pages, party, record
 from records.case_file import CaseFile
 from records.field import FieldValue, fields_of
+from records.key_events import UnwrapsCounted
 from records.placement import reasons_of
 from records.record import Component, Record, RecordVersion
 from records.shown import Detail, Opened, Shown
@@ -33,10 +35,11 @@ from vault.keyring import Keyring
 from vault.reader import read, read_range
 from vault.sealed import open_text
 from vault.store import ObjectRef, ObjectStore
+from vault.tally import Account, Counts
 
 log = logging.getLogger("muniment.content")
 
-Purpose = Literal["view", "download", "print", "page_image", "thumbnail", "text", "work"]
+Purpose = Literal["view", "preview", "download", "print", "page_image", "thumbnail", "text", "work"]
 Field = Literal["title", "name", "parties"]
 ORIGINAL = "original"
 
@@ -78,14 +81,18 @@ class Content:
             UnsafeFile: the scanner reports it or did not scan it, and ``unsafe`` was not said.
             LogUnavailable: the access could not be logged; nothing was let out.
         """
-        with self.main.read() as session:
-            row = self._visible(session, record_id, by)
-            chosen = record.get_version(session, row, version)
-            if purpose != "work" and not unsafe:
-                require_safe(chosen)
-            key = self.keys.get(session, chosen.id)
-            name = open_text(key, row.id, chosen.id, "name", chosen.name_sealed)
-        receipt = self._log_opening(row, chosen.ordinal, chosen.sha256, by, purpose, basis, request, "original")
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                row = self._visible(session, record_id, by)
+                chosen = record.get_version(session, row, version)
+                if purpose != "work" and not unsafe:
+                    require_safe(chosen)
+                key = self.keys.get(session, chosen.id)
+                name = open_text(key, row.id, chosen.id, "name", chosen.name_sealed)
+            size = chosen.plain_bytes if span is None else span[1] - span[0]
+            receipt = self._log_opening(
+                account, row, chosen.ordinal, chosen.sha256, by, purpose, basis, request, "original", size
+            )
         bound = context(row.id, chosen.id, ORIGINAL)
         if span is None:
             chunks = read(self.store, _ref(chosen), key, bound)
@@ -97,19 +104,23 @@ class Content:
         self, record_id: UUID, component_id: UUID, *, by: Principal, purpose: Purpose, request: str | None = None
     ) -> Opened:
         """A component of a record (its embedded invoice XML, a signature); raises as ``open_original``."""
-        with self.main.read() as session:
-            row = self._visible(session, record_id, by)
-            part = next((c for c in record.components_of(session, row.id) if c.id == component_id), None)
-            if part is None:
-                raise NotFound("the record has no such component")
-            version = session.get_one(RecordVersion, part.version)
-            require_safe(version)
-            key = self.keys.get(session, version.id)
-            name = open_text(key, row.id, version.id, f"component-name/{part.id.hex}", part.name_sealed)
-        receipt = self._log_opening(row, version.ordinal, part.sha256, by, purpose, "", request, "component")
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                row = self._visible(session, record_id, by)
+                part = next((c for c in record.components_of(session, row.id) if c.id == component_id), None)
+                if part is None:
+                    raise NotFound("the record has no such component")
+                version = session.get_one(RecordVersion, part.version)
+                require_safe(version)
+                key = self.keys.get(session, version.id)
+                name = open_text(key, row.id, version.id, f"component-name/{part.id.hex}", part.name_sealed)
+            size = plain_size(part.sealed_bytes)
+            receipt = self._log_opening(
+                account, row, version.ordinal, part.sha256, by, purpose, "", request, "component", size
+            )
         bound = context(row.id, version.id, f"component/{part.id.hex}")
         chunks = read(self.store, _ref(part), key, bound)
-        return Opened(chunks, plain_size(part.sealed_bytes), part.media_type, name, part.sha256, receipt)
+        return Opened(chunks, size, part.media_type, name, part.sha256, receipt)
 
     def open_derived(
         self,
@@ -123,14 +134,15 @@ class Content:
         request: str | None = None,
     ) -> tuple[bytes, Receipt] | None:
         """A derived object whole (a page image, a thumbnail); ``None`` where it has not been made."""
-        with self.main.read() as session:
-            row = self._visible(session, record_id, by)
-            chosen = record.get_version(session, row, version)
-            made = derived.find(session, chosen.id, part)
-            if made is None:
-                return None
-            key = self.keys.get(session, chosen.id)
-        receipt = self._log_opening(row, chosen.ordinal, made.sha256, by, purpose, basis, request, part)
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                row = self._visible(session, record_id, by)
+                chosen = record.get_version(session, row, version)
+                made = derived.find(session, chosen.id, part)
+                if made is None:
+                    return None
+                key = self.keys.get(session, chosen.id)
+            receipt = self._log_opening(account, row, chosen.ordinal, made.sha256, by, purpose, basis, request, part)
         bound = context(row.id, chosen.id, part)
         return b"".join(read(self.store, _ref(made), key, bound)), receipt
 
@@ -161,14 +173,15 @@ class Content:
         Raises:
             NotFound: no such record for ``by``, not read yet, or no such page.
         """
-        with self.main.read() as session:
-            row = self._visible(session, record_id, by)
-            chosen = record.get_version(session, row, version)
-            made = derived.find(session, chosen.id, derived.PAGES)
-            if made is None:
-                raise NotFound("the record has no read text yet")
-            key = self.keys.get(session, chosen.id)
-        receipt = self._log_opening(row, chosen.ordinal, made.sha256, by, "text", "", request, "page")
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                row = self._visible(session, record_id, by)
+                chosen = record.get_version(session, row, version)
+                made = derived.find(session, chosen.id, derived.PAGES)
+                if made is None:
+                    raise NotFound("the record has no read text yet")
+                key = self.keys.get(session, chosen.id)
+            receipt = self._log_opening(account, row, chosen.ordinal, made.sha256, by, "text", "", request, "page")
         bound = context(row.id, chosen.id, derived.PAGES)
 
         def fetch(start: int, end: int) -> bytes:
@@ -193,22 +206,23 @@ class Content:
         One ``record.listed`` event names them all. ``where``: ``list``, ``search``, ``review``, ...
         """
         wanted = set(fields)
-        with self.main.read() as session:
-            visible = record.find_visible(session, record_ids, by, self.clock.now())
-            rows = [visible[i] for i in record_ids if i in visible]
-            if not rows:
-                return [], None
-            versions = self._current_versions(session, rows)
-            keys = self.keys.get_many(session, [row.current_version for row in rows])
-            names = party.names_of(session, [row.id for row in rows], self.keys) if "parties" in wanted else {}
-        event = events.RecordListed(
-            by=by.actor,
-            entity=_one_entity(rows),
-            request=request,
-            records=tuple((row.id, versions[row.id].ordinal) for row in rows),
-            where=where,
-        )
-        receipt = self.log.record([event], at=self.clock.now())[0]
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                visible = record.find_visible(session, record_ids, by, self.clock.now())
+                rows = [visible[i] for i in record_ids if i in visible]
+                if not rows:
+                    return [], None
+                versions = self._current_versions(session, rows)
+                keys = self.keys.get_many(session, [row.current_version for row in rows])
+                names = party.names_of(session, [row.id for row in rows], self.keys) if "parties" in wanted else {}
+            event = events.RecordListed(
+                by=by.actor,
+                entity=_one_entity(rows),
+                request=request,
+                records=tuple((row.id, versions[row.id].ordinal) for row in rows),
+                where=where,
+            )
+            receipt = self._record(account, [event])[0]
         return [
             Shown(
                 row,
@@ -220,30 +234,35 @@ class Content:
         ], receipt
 
     def found(
-        self, record_ids: Sequence[UUID], *, query: str, total: int, by: Principal, request: str | None = None
+        self,
+        record_ids: Sequence[UUID],
+        *,
+        query: str,
+        total: int,
+        by: Principal,
+        request: str | None = None,
+        as_table: bool = False,
     ) -> tuple[list[tuple[Shown, str]], Receipt]:
         """What a page of search results shows, with the beginning of each text to take a snippet from.
 
         One ``record.searched`` event names the query (as a commitment) and every record shown,
         also where nothing was found. Records that ``by`` may not see are left out: the index
-        only proposes.
+        only proposes. ``as_table``: they are taken away, which is an event of its own beside it.
         """
-        with self.main.read() as session:
-            visible = record.find_visible(session, record_ids, by, self.clock.now())
-            rows = [visible[i] for i in record_ids if i in visible]
-            versions = self._current_versions(session, rows)
-            keys = self.keys.get_many(session, [row.current_version for row in rows])
-            names = party.names_of(session, [row.id for row in rows], self.keys)
-            texts = derived.of_versions(session, [row.current_version for row in rows], derived.PAGES)
-        event = events.RecordsSearched(
-            by=by.actor,
-            entity=_one_entity(rows),
-            request=request,
-            query=query,
-            total=total,
-            records=tuple((row.id, versions[row.id].ordinal) for row in rows),
-        )
-        receipt = self.log.record([event], at=self.clock.now())[0]
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                visible = record.find_visible(session, record_ids, by, self.clock.now())
+                rows = [visible[i] for i in record_ids if i in visible]
+                versions = self._current_versions(session, rows)
+                keys = self.keys.get_many(session, [row.current_version for row in rows])
+                names = party.names_of(session, [row.id for row in rows], self.keys)
+                texts = derived.of_versions(session, [row.current_version for row in rows], derived.PAGES)
+            named = tuple((row.id, versions[row.id].ordinal) for row in rows)
+            said: dict[str, Any] = {"by": by.actor, "entity": _one_entity(rows), "request": request, "records": named}
+            written: list[Event] = [events.RecordsSearched(query=query, total=total, **said)]
+            if as_table:
+                written.append(events.TableTaken(**said))
+            receipt = self._record(account, written)[0]
         shown = []
         for row in rows:
             version = versions[row.id]
@@ -260,7 +279,8 @@ class Content:
         One ``case_file.listed`` event names them all, and is durable before the first name leaves.
         """
         with self.main.read() as session:
-            seen = {file.id for file in case_file.visible_files(session, by, self.clock.now())}
+            asked = [file.id for file in files]
+            seen = {file.id for file in case_file.find_visible(session, asked, by, self.clock.now())}
         visible = [file for file in files if file.id in seen]
         if not visible:
             return {}
@@ -271,23 +291,50 @@ class Content:
             request=request,
             files=tuple(file.id for file in visible),
         )
-        self.log.record([event], at=self.clock.now())
-        with self.main.read() as session:
-            return case_file.names_of(session, visible, self.keys)
+        with self.keys.tally.reading() as account:
+            self._record(account, [event])
+            with self.main.read() as session:
+                return case_file.names_of(session, visible, self.keys)
 
-    def detail(self, record_id: UUID, *, by: Principal, request: str | None = None) -> Detail:
-        """All that the record's page shows besides its pages.
+    def suggested(self, typed: str, shown: int, *, by: Principal, request: str | None = None) -> Receipt:
+        """Write that words of records, which come from the index, are suggested for a typed beginning."""
+        event = events.Suggested(by=by.actor, request=request, typed=typed, shown=shown)
+        with self.keys.tally.reading() as account:
+            return self._record(account, [event])[0]
+
+    def history_shown(self, record_id: UUID, shown: int, *, by: Principal, request: str | None = None) -> Receipt:
+        """Write that entries of the log about a record, which the caller has found to be visible, are shown."""
+        event = events.HistoryShown(by=by.actor, request=request, record=record_id, shown=shown)
+        return self.log.record([event], at=self.clock.now())[0]
+
+    def tell_unwraps(self) -> None:
+        """Tell in the log for what this process unwrapped keys: at its end; otherwise that goes with its reads."""
+        counts = self.keys.tally.drain()
+        if counts is None:
+            return
+        try:
+            self.log.record([self._counted(counts)], at=self.clock.now())
+        except MunimentError:
+            self.keys.tally.put_back(counts)
+            log.warning("what keys were unwrapped for was not told")
+
+    def detail(
+        self, record_id: UUID, *, by: Principal, purpose: Purpose = "view", request: str | None = None
+    ) -> Detail:
+        """All that the record's page shows besides its pages. ``purpose``: ``view``, ``preview`` or ``print``.
 
         Raises:
             NotFound: no such record, or not for ``by``.
             LogUnavailable: the access could not be logged.
         """
-        with self.main.read() as session:
-            visible = self._visible(session, record_id, by)
-            below = record.children_of(session, record_id, by, self.clock.now())
-            gathered = self._gather(session, visible, [child.id for child in below])
-        row, current = gathered.row, gathered.current
-        return gathered.opened(self._log_opening(row, current.ordinal, None, by, "view", "", request, "detail"))
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                visible = self._visible(session, record_id, by)
+                below = record.children_of(session, record_id, by, self.clock.now())
+                gathered = self._gather(session, visible, [child.id for child in below])
+            row, current = gathered.row, gathered.current
+            receipt = self._log_opening(account, row, current.ordinal, None, by, purpose, "", request, "detail")
+        return gathered.opened(receipt)
 
     def whole(self, record_id: UUID, *, by: Principal, basis: str) -> tuple[Detail, str]:
         """A record's details and all its read text, by one event; raises as ``detail`` does."""
@@ -305,14 +352,16 @@ class Content:
             LogUnavailable: the accesses could not be logged.
         """
         all_gathered = []
-        with self.main.read() as session:
-            for record_id in record_ids:
-                with suppress(NotFound):
-                    all_gathered.append(self._gather(session, self._visible(session, record_id, by)))
-        openings = [
-            _opening(each.row, each.current.ordinal, None, by, "work", basis, None, "whole") for each in all_gathered
-        ]
-        receipts = self.log.record(openings, at=self.clock.now()) if openings else []
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                for record_id in record_ids:
+                    with suppress(NotFound):
+                        all_gathered.append(self._gather(session, self._visible(session, record_id, by)))
+            openings = [
+                _opening(each.row, each.current.ordinal, None, by, "work", basis, None, "whole")
+                for each in all_gathered
+            ]
+            receipts = self._record(account, openings) if openings else []
         return self._let_out(all_gathered, receipts)
 
     def _let_out(
@@ -333,7 +382,10 @@ class Content:
             made = derived.find(session, version, derived.PAGES)
             if made is None:
                 return ""
-            key = self.keys.get(session, version)
+            with self.keys.tally.reading() as account:
+                key = self.keys.get(session, version)
+                # By the entry under which its details were gathered.
+                account.logged(0)
         try:
             return pages.text_of(b"".join(read(self.store, _ref(made), key, context(row.id, version, derived.PAGES))))
         except IntegrityFailure as error:
@@ -381,6 +433,7 @@ class Content:
 
     def _log_opening(
         self,
+        account: Account,
         row: Record,
         ordinal: int,
         digest: bytes | None,
@@ -389,9 +442,28 @@ class Content:
         basis: str,
         request: str | None,
         piece: str,
+        size: int = 0,
     ) -> Receipt:
-        event = _opening(row, ordinal, digest, by, purpose, basis, request, piece)
-        return self.log.record([event], at=self.clock.now())[0]
+        event = _opening(row, ordinal, digest, by, purpose, basis, request, piece, size)
+        return self._record(account, [event])[0]
+
+    def _record(self, account: Account, written: Sequence[Event]) -> list[Receipt]:
+        """Have the events of a read in the log, durably; now and then with what this process has counted."""
+        counts = self.keys.tally.drain() if self.keys.tally.is_due else None
+        if counts is None:
+            receipts = self.log.record(written, at=self.clock.now())
+            account.logged(len(receipts))
+            return receipts
+        try:
+            receipts = self.log.record([*written, self._counted(counts)], at=self.clock.now())[:-1]
+        except BaseException:
+            self.keys.tally.put_back(counts)
+            raise
+        account.logged(len(receipts))
+        return receipts
+
+    def _counted(self, counts: Counts) -> UnwrapsCounted:
+        return UnwrapsCounted(process=self.keys.tally.process, counts=counts)
 
 
 _VERSIONS = select(RecordVersion).where(RecordVersion.id.in_(bindparam("versions", expanding=True)))
@@ -445,18 +517,31 @@ def _opening(
     basis: str,
     request: str | None,
     piece: str,
+    size: int = 0,
 ) -> events.RecordOpened:
-    return events.RecordOpened(
-        by=by.actor,
-        entity=row.entity,
-        request=request,
-        basis=basis,
-        record=row.id,
-        version=ordinal,
-        digest=digest,
-        purpose=purpose,
-        piece=piece,
-    )
+    said: dict[str, Any] = {
+        "by": by.actor,
+        "entity": row.entity,
+        "request": request,
+        "basis": basis,
+        "record": row.id,
+        "version": ordinal,
+        "digest": digest,
+        "purpose": purpose,
+        "piece": piece,
+    }
+    if purpose == "download":
+        return events.RecordDownloaded(**said, size_bytes=size)
+    return _ACTIONS.get(purpose, events.RecordOpened)(**said)
+
+
+_ACTIONS: Mapping[str, type[events.RecordOpened]] = {
+    "preview": events.RecordPreviewed,
+    "print": events.PrintViewRequested,
+    "page_image": events.PageShown,
+    "thumbnail": events.ThumbnailShown,
+}
+"""Seeing a list, a thumbnail, a page, opening, printing and downloading are different things to whoever asks later."""
 
 
 def _ref(row: RecordVersion | Component | derived.DerivedObject) -> ObjectRef:

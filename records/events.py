@@ -186,6 +186,89 @@ class RecordOpened(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordDownloaded(RecordOpened):
+    """The file of a record, or a part of the record, was sent to be kept."""
+
+    action = "record.downloaded"
+    description = "A file of a record was sent to be kept: the original, a component, or a span of bytes of one."
+    detail_keys: ClassVar[Details] = {
+        "purpose": Detail("code", "download."),
+        "piece": Detail("code", "Which piece: original or component."),
+        "bytes": Detail("count", "How many bytes were to be sent."),
+    }
+    size_bytes: int
+
+    def details(self) -> Mapping[str, Any]:
+        return {**super().details(), "bytes": self.size_bytes}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageShown(RecordOpened):
+    """The image of a page was shown."""
+
+    action = "record.page_shown"
+    description = "The image of a page of a record was shown."
+    detail_keys: ClassVar[Details] = {
+        "purpose": Detail("code", "page_image."),
+        "piece": Detail("code", "Which page, and how many pixels wide."),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThumbnailShown(RecordOpened):
+    """A thumbnail was shown."""
+
+    action = "record.thumbnail_shown"
+    description = "A small image of the first page of a record was shown."
+    detail_keys: ClassVar[Details] = {
+        "purpose": Detail("code", "thumbnail."),
+        "piece": Detail("code", "thumbnail."),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordPreviewed(RecordOpened):
+    """The preview beside a list was shown."""
+
+    action = "record.previewed"
+    description = "The facts of a record were shown beside a list, without its page being opened."
+    detail_keys: ClassVar[Details] = {
+        "purpose": Detail("code", "preview."),
+        "piece": Detail("code", "detail."),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintViewRequested(RecordOpened):
+    """The page for printing was asked for."""
+
+    action = "record.print_view_requested"
+    description = "The print view of a record was asked for; whether it was printed no server can know."
+    detail_keys: ClassVar[Details] = {
+        "purpose": Detail("code", "print."),
+        "piece": Detail("code", "detail."),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryShown(Event):
+    """Somebody looked at what happened to a record."""
+
+    action = "record.history_shown"
+    use = "read"
+    description = "Entries of the log that are about a record were shown by themselves, not as a part of its page."
+    detail_keys: ClassVar[Details] = {"shown": Detail("count", "How many entries.")}
+    record: UUID
+    shown: int
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return (ObjectRef("record", self.record),)
+
+    def details(self) -> Mapping[str, Any]:
+        return {"shown": self.shown}
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordListed(Event):
     """Titles of records were shown in a list."""
 
@@ -229,6 +312,41 @@ class RecordsSearched(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableTaken(Event):
+    """Results of a search were taken as a table."""
+
+    action = "record.table_taken"
+    use = "read"
+    description = "Titles, parties and amounts of the named records were sent as a table to be kept."
+    detail_keys: ClassVar[Details] = {"rows": Detail("count", "How many records stand in the table.")}
+    records: tuple[tuple[UUID, int], ...]
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return tuple(ObjectRef("record", record, version) for record, version in self.records)
+
+    def details(self) -> Mapping[str, Any]:
+        return {"rows": len(self.records)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggested(Event):
+    """Words of records were suggested."""
+
+    action = "record.suggested"
+    use = "read"
+    description = "Parties and words of records were suggested for a typed beginning, which is committed to."
+    detail_keys: ClassVar[Details] = {"shown": Detail("count", "How many suggestions.")}
+    typed: str
+    shown: int
+
+    def details(self) -> Mapping[str, Any]:
+        return {"shown": self.shown}
+
+    def commitments(self) -> Mapping[str, str]:
+        return {"query": self.typed}
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccessRefused(Event):
     """Somebody asked for what is not theirs to see."""
 
@@ -266,6 +384,42 @@ class DriftRepaired(Event):
             "swept": self.swept,
             "missing": self.missing,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexRepaired(Event):
+    """Records that the index held wrongly are put in anew or taken out."""
+
+    action = "record.index_repaired"
+    description = "The search index did not hold the named records as they are, which is put right."
+    detail_keys: ClassVar[Details] = {
+        "fault": Detail("code", "stale (missing, older or twice in the index) or stray (no such record)."),
+    }
+    records: tuple[UUID, ...]
+    fault: str
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return tuple(ObjectRef("record", record) for record in self.records)
+
+    def details(self) -> Mapping[str, Any]:
+        return {"fault": self.fault}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectsSwept(Event):
+    """Stored objects that no row names were removed."""
+
+    action = "object.swept"
+    description = "Stored objects that no row names, a day old at least, were removed; each is named."
+    detail_keys: ClassVar[Details] = {"objects": Detail("count", "How many.")}
+    stored: tuple[UUID, ...]
+    """The random part of each key."""
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return tuple(ObjectRef("stored_object", each) for each in self.stored)
+
+    def details(self) -> Mapping[str, Any]:
+        return {"objects": len(self.stored)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,11 @@ STEMMING: Final = {
 
 def tokens(text: str) -> tuple[str, ...]:
     """The folded words of ``text`` in their order; empty where it holds no letter and no digit."""
-    return tuple(PLAIN.analyze(fold(text)))
+    folded = fold(text)
+    if folded.isascii() and folded.isalnum() and len(folded) < LONGEST_TOKEN_BYTES:
+        # One plain word, as most are: there is nothing to split.
+        return (folded,)
+    return tuple(PLAIN.analyze(folded))
 
 
 @lru_cache(maxsize=_CACHED_STEMS)

@@ -63,6 +63,10 @@ class Indices:
         for name in names:
             ask(lambda name=name: self._client.indices.delete(index=name, ignore_unavailable=True), writing=True)  # type: ignore[misc]
 
+    def sweep(self, keep: str) -> None:
+        """Delete every index of records but ``keep``."""
+        self.delete([name for name in self.held() if name != keep])
+
     def open(self, shards: int) -> str:
         """The name of the index that is searched, made empty where nothing is; what a kill left is swept.
 
@@ -78,7 +82,7 @@ class Indices:
         mapping = ask(lambda: self._client.indices.get_mapping(index=live[0]))[live[0]]["mappings"]
         if mapping.get("_meta", {}).get("muniment") != VERSION:
             raise IndexUnusable("The search index is of another version: rebuild it.")
-        self.delete([name for name in held if name != live[0]])
+        self.sweep(live[0])
         return live[0]
 
     def take_turn(self) -> int:

@@ -68,6 +68,12 @@ class ElasticReader:
     def count(self) -> int:
         return int(self._ask(lambda: self._questions.count(index=self.server.alias))["count"])
 
+    def building(self) -> int | None:
+        try:
+            return int(ask(lambda: self._questions.count(index=self.server.next_alias))["count"])
+        except IndexUnusable:
+            return None
+
     def ids(self) -> Iterator[tuple[UUID, int]]:
         opened = self._ask(lambda: self._questions.open_point_in_time(index=self.server.alias, keep_alive="2m"))
         held, after = str(opened["id"]), None

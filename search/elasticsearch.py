@@ -6,25 +6,27 @@ sees to one writer, and should two meet, whoever opened last wins and the other 
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Final, Self
 from uuid import UUID
 
+from core.errors import MunimentError
 from search.elastic_bulk import Change, Outcome, send
 from search.elastic_client import Server, ask, connect
 from search.elastic_expunge import expunge
 from search.elastic_indices import Indices
 from search.elastic_reader import ElasticReader, known
 from search.elastic_schema import to_source
-from search.port import Erasure, IndexBusy, IndexDocument, IndexUnusable, Reload
+from search.port import REBUILD_BATCH, Erasure, IndexBusy, IndexDocument, IndexUnusable, Reload
 
 _MOST_HELD_BYTES: Final = 64_000_000
 """Changes kept for ``commit``; more begin to go out before, as if ``commit`` had been called and killed."""
 _TURN_BITS: Final = 40
 """Of a change's number, what is left to count the changes of one writer."""
 _BATCH: Final = 256
-"""Documents asked of ``reload`` at a time."""
+"""Documents looked up at a time."""
 
 
 class ElasticIndex(ElasticReader):
@@ -99,29 +101,33 @@ class ElasticIndex(ElasticReader):
             self._commit()
             # Taking out what is not there would leave a mark, which would itself have to be expunged.
             self.hide(self._held(list(record_ids)))
-        return Erasure(shards=expunge(self._client, self.server.alias), kept=0, lost=())
+            aliases = self._aliases()
+        shards = [expunge(self._client, alias) for alias in aliases]
+        return Erasure(shards=shards[0], kept=0, lost=())
 
-    def rebuild(self, record_ids: Iterable[UUID], reload: Reload) -> Iterator[int]:
-        """Build the index anew beside the old one and swap them: tells after each batch how many were put.
-
-        The old one is searched until the last batch; what is put, removed or hidden between two
-        batches, or by other threads, goes to both. Left half way, nothing has changed.
+    def rebuild(self, record_ids: Iterable[UUID], reload: Reload) -> Generator[int, None, None]:
+        """As the port says, also while other threads make changes.
 
         Raises:
             IndexBusy: another writer has opened the index since.
         """
         with self._lock:
             self._commit()
+            self._be_last()
+            # What an earlier one could not take away while the server was away would share the alias.
+            self._indices.sweep(self._name)
             fresh = self._indices.create(self.server.next_alias, self._shards)
             self._building = True
         try:
             remaining, done = iter(record_ids), 0
-            while batch := list(islice(remaining, _BATCH)):
+            while batch := list(islice(remaining, REBUILD_BATCH)):
                 # Numbered before it is read: what others put meanwhile is newer, and stays.
                 with self._lock:
                     number = self._number()
                 found = [Change(each.record_id, number, to_source(each)) for each in reload(batch)]
                 send(self._client, self.server.next_alias, found)
+                # For whoever wants to know how far it is, who may have leave to read and no more.
+                self._refresh(self.server.next_alias)
                 done += len(found)
                 yield done
             with self._lock:
@@ -133,13 +139,16 @@ class ElasticIndex(ElasticReader):
             with self._lock:
                 if self._building:
                     self._building = False
-                    self._indices.delete([fresh])
+                    # Where the server is away it stays, and is swept by the next rebuild or the next writer.
+                    with suppress(MunimentError):
+                        self._indices.delete([fresh])
 
     def _held(self, record_ids: list[UUID]) -> Iterator[UUID]:
         for start in range(0, len(record_ids), _BATCH):
             wanted = [record_id.hex for record_id in record_ids[start : start + _BATCH]]
-            told = self._search(index=self.server.alias, query={"terms": {"record": wanted}}, size=_BATCH)
-            yield from (known(hit)[0] for hit in told["hits"]["hits"])
+            for alias in self._aliases():
+                told = self._search(index=alias, query={"terms": {"record": wanted}}, size=_BATCH)
+                yield from (known(hit)[0] for hit in told["hits"]["hits"])
 
     def _hold(self, record_id: UUID, source: bytes | None) -> None:
         with self._lock:
@@ -159,8 +168,11 @@ class ElasticIndex(ElasticReader):
         with self._lock:
             removed = self._send()
             for alias in self._aliases():
-                ask(lambda alias=alias: self._client.indices.refresh(index=alias), writing=True)  # type: ignore[misc]
+                self._refresh(alias)
             return removed
+
+    def _refresh(self, alias: str) -> None:
+        ask(lambda: self._client.indices.refresh(index=alias), writing=True)
 
     def _send(self) -> frozenset[UUID]:
         changes, self._pending, self._held_bytes = self._pending, [], 0

@@ -2,21 +2,23 @@
 
 A record stays in its shard through all its revisions, so replacing it is one commit. Deleting
 in tantivy leaves terms in the segments and nothing can force a merge, so erasing builds the touched
-shards anew. Not for network file systems: the lock and the memory maps want a local one.
+shards anew. To rebuild the whole index, another one is filled beside it. Not for network file
+systems: the lock and the memory maps want a local one.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Final, Self
 from uuid import UUID
 
-from search.port import Erasure, IndexDocument, IndexNotWritten, IndexUnusable, Reload
+from search.port import REBUILD_BATCH, Erasure, IndexDocument, IndexNotWritten, IndexUnusable, Reload
 from search.reader import EmbeddedReader
 from search.shards import (
     MANIFEST,
+    NEXT,
     SHARD_RECORDS,
     ShardWriter,
     WriterLock,
@@ -49,6 +51,10 @@ class EmbeddedIndex(EmbeddedReader):
         self._writers: list[ShardWriter] = []
         self._pending: dict[UUID, ShardWriter | None] = {}
         """Where uncommitted changes will leave a record; ``None`` is nowhere."""
+        self._next: EmbeddedIndex | None = None
+        """What is being built; every change goes to it as well."""
+        self._changed_since: set[UUID] = set()
+        """Records changed since the rebuild began to read its batch."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._writer_lock = WriterLock(folder)
         try:
@@ -84,26 +90,31 @@ class EmbeddedIndex(EmbeddedReader):
         return ShardWriter(self.folder / name)
 
     def close(self) -> None:
-        """Uncommitted changes are dropped."""
+        """Uncommitted changes are dropped, and so is what was being built."""
         super().close()
+        self._drop_next()
         for writer in self._writers:
             writer.close()
         self._writers, self._pending = [], {}
         self._writer_lock.release()
 
     def put(self, documents: Iterable[IndexDocument]) -> None:
-        with self._all_or_nothing():
-            self._put(documents)
-
-    def _put(self, documents: Iterable[IndexDocument]) -> None:
         remaining = iter(documents)
-        while batch := list(islice(remaining, _BATCH)):
-            self._locate([document.record_id for document in batch])
-            for document in batch:
-                shard = self._pending[document.record_id]
-                home = shard or self._with_room()
-                home.add(document, replaces=shard is not None)
-                self._pending[document.record_id] = home
+        # One by one where two indices must take the same, since one of them may be refused.
+        while batch := list(islice(remaining, _BATCH if self._next is None else 1)):
+            with self._all_or_nothing():
+                self._put(batch)
+                if self._next is not None:
+                    self._next.put(batch)
+                    self._changed_since.update(document.record_id for document in batch)
+
+    def _put(self, batch: list[IndexDocument]) -> None:
+        self._locate([document.record_id for document in batch])
+        for document in batch:
+            shard = self._pending[document.record_id]
+            home = shard or self._with_room()
+            home.add(document, replaces=shard is not None)
+            self._pending[document.record_id] = home
 
     def remove(self, record_ids: Iterable[UUID]) -> None:
         with self._all_or_nothing():
@@ -118,6 +129,9 @@ class EmbeddedIndex(EmbeddedReader):
                 shard.remove(record_id)
                 self._pending[record_id] = None
                 found.add(record_id)
+        if self._next is not None:
+            self._next.remove(wanted)
+            self._changed_since.update(wanted)
         return frozenset(found)
 
     def commit(self) -> None:
@@ -132,6 +146,8 @@ class EmbeddedIndex(EmbeddedReader):
         resting = [writer for writer in self._writers if writer.is_open and writer not in changed]
         for writer in (resting + changed)[:-_OPEN_WRITERS]:
             writer.close()
+        if self._next is not None:
+            self._next.commit()
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -157,18 +173,20 @@ class EmbeddedIndex(EmbeddedReader):
     def erase(self, record_ids: Iterable[UUID], reload: Reload) -> Erasure:
         wanted = frozenset(record_ids)
         self.hide(wanted)
+        if self._next is not None:
+            self._next.erase(wanted, reload)
         shards, kept, lost = 0, 0, list[UUID]()
         for writer in list(self._writers):
             if not writer.mentions(wanted):
                 writer.collect_garbage()
                 continue
             survivors = [record_id for record_id, _ in ids_of(writer.reading.searcher())]
-            put = self._rebuild(writer, survivors, reload)
+            put = self._rebuild_shard(writer, survivors, reload)
             shards, kept = shards + 1, kept + len(put)
             lost += [record_id for record_id in survivors if record_id not in put]
         return Erasure(shards, kept, tuple(lost))
 
-    def _rebuild(self, old: ShardWriter, survivors: list[UUID], reload: Reload) -> set[UUID]:
+    def _rebuild_shard(self, old: ShardWriter, survivors: list[UUID], reload: Reload) -> set[UUID]:
         """A new shard of the survivors in the place of ``old``, whose files are deleted."""
         fresh = ShardWriter(self.folder / new_shard_name())
         put: set[UUID] = set()
@@ -191,6 +209,50 @@ class EmbeddedIndex(EmbeddedReader):
         self.refresh()
         shutil.rmtree(old.folder)
         return put
+
+    def rebuild(self, record_ids: Iterable[UUID], reload: Reload) -> Generator[int, None, None]:
+        self._drop_next()
+        self.commit()
+        try:
+            with writing():
+                fresh = self._next = EmbeddedIndex.anew(self.folder / NEXT, shard_records=self._shard_records)
+            remaining, done = iter(record_ids), 0
+            while batch := list(islice(remaining, REBUILD_BATCH)):
+                self._changed_since.clear()
+                found = list(reload(batch))
+                fresh.put(each for each in found if each.record_id not in self._changed_since)
+                # What was only held would be lost where a change of somebody else's cannot be written.
+                fresh.commit()
+                done += len(found)
+                yield done
+            self.commit()
+            self._take_place()
+        finally:
+            self._drop_next()
+
+    def _take_place(self) -> None:
+        """Put the shards of what was built in the place of the old ones."""
+        assert self._next is not None
+        fresh = self._next
+        names = [writer.name for writer in fresh._writers]
+        fresh.close()
+        with writing():
+            # Until the manifest names them they are nobody's, and a kill leaves them to be swept.
+            for name in names:
+                (fresh.folder / name).rename(self.folder / name)
+            built = [self._open_writer(name) for name in names]
+            write_manifest(self.folder, names)
+        old, self._writers = self._writers, built
+        self.refresh()
+        for writer in old:
+            writer.close()
+            shutil.rmtree(writer.folder)
+
+    def _drop_next(self) -> None:
+        if self._next is not None:
+            fresh, self._next = self._next, None
+            fresh.close()
+            shutil.rmtree(fresh.folder, ignore_errors=True)
 
     def _locate(self, record_ids: list[UUID]) -> None:
         """Note in ``_pending`` where each record is now; one that stands in two shards is taken out of the later."""

@@ -7,10 +7,10 @@ every record shown, is durable before the first title or snippet leaves.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, literal, select
 
 from accounts.entities import LegalEntity
 from accounts.principal import Principal
@@ -21,11 +21,12 @@ from core.database import ReadSession
 from core.identifiers import parse_record_number
 from core.jobs import Job
 from records import access, record
+from records.access import Readable, Readers
 from records.content import Content
 from records.record import Record
 from search.port import FacetCounts, SearchReader, SearchRequest, Sort, Suggestion
 from search.query import Chip, Note, chips, parse
-from search.snippets import Snippet, best_snippet
+from search.snippets import Snippet, Sought, best_snippet
 from search.tree import Everything
 
 
@@ -65,8 +66,9 @@ def find(
     limit: int = 25,
     facets: Sequence[str] = (),
     request: str | None = None,
+    as_table: bool = False,
 ) -> Found:
-    """Search as ``by``; a record number typed alone finds that record.
+    """Search as ``by``; a record number typed alone finds that record. ``as_table``: the results are taken away.
 
     Raises:
         Forbidden: ``by`` reads nothing anywhere.
@@ -77,14 +79,15 @@ def find(
     by.require("record.read")
     now = content.clock.now()
     with content.main.read() as session:
-        sets = access.readable_set_ids(session, by, now)
-        hidden = _hidden_since_indexed(session, by, now)
-        zone = session.scalar(select(LegalEntity.zone).where(LegalEntity.id.in_(by.entities)).limit(1)) or "UTC"
+        readable = access.readable(session, by, now)
+        sets = access.set_ids(session, readable)
+        hidden = _hidden_since_indexed(session, readable)
+        zone = session.connection().scalar(_ZONE, {"entities": list(by.entities)}) or "UTC"
         numbered = None
         if (number := parse_record_number(text)) is not None:
             numbered = record.find_by_number(session, number, by, now)
     if numbered is not None:
-        return _show(content, [numbered.id], text, 1, by, request, {}, None)
+        return _show(content, [numbered.id], text, 1, by, request, {}, None, as_table)
     query = parse(text, civil_date(now, zone))
     result = index.search(
         SearchRequest(
@@ -99,28 +102,50 @@ def find(
         )
     )
     ids = [hit.record_id for hit in result.hits]
-    return _show(content, ids, text, result.total, by, request, dict(result.facets), result.next_cursor)
+    return _show(content, ids, text, result.total, by, request, dict(result.facets), result.next_cursor, as_table)
 
 
-def suggest(content: Content, index: SearchReader, prefix: str, *, by: Principal) -> tuple[Suggestion, ...]:
-    """How a typed beginning may go on, from records that ``by`` may read."""
+def suggest(
+    content: Content, index: SearchReader, prefix: str, *, by: Principal, request: str | None = None
+) -> tuple[Suggestion, ...]:
+    """How a typed beginning may go on, from records that ``by`` may read; what is suggested is logged first.
+
+    Raises:
+        LogUnavailable: it could not be logged; nothing was shown.
+    """
     by.require("record.read")
     now = content.clock.now()
     with content.main.read() as session:
-        sets = access.readable_set_ids(session, by, now)
-        hidden = _hidden_since_indexed(session, by, now)
-    return index.suggest(prefix, sets, without=hidden)
+        readable = access.readable(session, by, now)
+        sets = access.set_ids(session, readable)
+        hidden = _hidden_since_indexed(session, readable)
+    found = index.suggest(prefix, sets, without=hidden)
+    if found:
+        content.suggested(prefix, len(found), by=by, request=request)
+    return found
 
 
-def _hidden_since_indexed(session: ReadSession, by: Principal, at: datetime) -> list[UUID]:
-    """Records that ``by`` may not read as they stand now, and that the index may hold as they stood before.
+_ZONE = select(LegalEntity.zone).where(LegalEntity.id.in_(bindparam("entities", expanding=True))).limit(1)
+_WAITS = (
+    # The queue and the states as the index of the table has them.
+    Job.queue == "keeper",
+    Job.state.in_([literal(state) for state in (jobs.READY, jobs.LEASED, jobs.FAILED)]),
+    Job.name == "search.index",
+)
+
+
+def _hidden_since_indexed(session: ReadSession, found: Readable) -> list[UUID]:
+    """Records that are not among what is read now, and that the index may hold as they stood before.
 
     So tightening hides at once, also in totals and facets, and does not wait for the keeper.
     """
-    # The queue and the states as the index of the table has them.
-    waits = (Job.queue == "keeper", Job.state.in_((jobs.READY, jobs.LEASED, jobs.FAILED)), Job.name == "search.index")
-    query = select(Record.id).join(Job, Job.subject == Record.id).where(*waits).distinct()
-    return list(session.scalars(query.where(Record.access_set.not_in(access.readable_sets(session, by, at)))))
+    return list(session.connection().scalars(_hidden_from(found.readers), found.values).all())
+
+
+@lru_cache(maxsize=64)
+def _hidden_from(readers: Readers) -> Select[UUID]:
+    waiting = select(Record.id).join(Job, Job.subject == Record.id).where(*_WAITS).distinct()
+    return waiting.where(Record.access_set.not_in(access.sets_read_by(readers)))
 
 
 def _show(
@@ -132,16 +157,18 @@ def _show(
     request: str | None,
     facets: dict[str, FacetCounts],
     next_cursor: str | None,
+    as_table: bool,
 ) -> Found:
     query = parse(text)
-    shown, receipt = content.found(ids, query=text, total=total, by=by, request=request)
+    shown, receipt = content.found(ids, query=text, total=total, by=by, request=request, as_table=as_table)
+    sought = Sought(query.tree)
     items = tuple(
         FoundItem(
             each.record,
             each.title,
             each.name,
             each.parties,
-            best_snippet(body, query.tree, each.record.language) if body.strip() else None,
+            best_snippet(body, sought, each.record.language) if body.strip() else None,
         )
         for each, body in shown
     )

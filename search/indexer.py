@@ -25,6 +25,7 @@ UNCLASSED = "unclassified"
 MOST_CHARACTERS = 2_000_000
 """Of one record's text in the index; what lies beyond is not found."""
 _ASKED_AT_ONCE = 100
+_LISTED_AT_ONCE = 1_000
 _CASE_FILE = select(CaseFile.number).where(CaseFile.id == bindparam("case_file"))
 _DEPARTMENT = select(Department.name).where(Department.id == bindparam("department"))
 _KINDS = {
@@ -100,6 +101,21 @@ def _document(main: Database, detail: Detail, text: str) -> IndexDocument:
         total_minor=row.total_minor,
         currency=row.currency,
     )
+
+
+def all_records(main: Database) -> Iterator[UUID]:
+    """Ids of the records there are when the first is taken, read in pieces; later ones have jobs of their own."""
+    with main.read() as session:
+        last = session.scalar(select(Record.id).order_by(Record.id.desc()).limit(1))
+    after: UUID | None = None
+    while last is not None:
+        piece = select(Record.id).where(Record.id <= last).order_by(Record.id).limit(_LISTED_AT_ONCE)
+        with main.read() as session:
+            found = session.scalars(piece if after is None else piece.where(Record.id > after)).all()
+        yield from found
+        if len(found) < _LISTED_AT_ONCE:
+            return
+        after = found[-1]
 
 
 def ask_for(main: Database, record_ids: Iterable[UUID], *, at: datetime) -> int:

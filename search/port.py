@@ -5,7 +5,7 @@ keeps no bodies, so whoever needs text (snippets, re-indexing) reads it through
 ``records.content``. Hits are candidates: the caller checks them again in SQL.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, Literal, Protocol, TypeAlias
@@ -43,6 +43,8 @@ MOST_HITS: Final = 200
 """Hits one page may hold."""
 MOST_OFFSET: Final = 1_000
 """Hits that a sort by relevance or title can be paged through."""
+REBUILD_BATCH: Final = 64
+"""Documents asked of ``reload`` at a time while the index is rebuilt: between two, the writer does other work."""
 
 
 class IndexUnusable(Unavailable):
@@ -209,6 +211,9 @@ class SearchReader(Protocol):
     def ids(self) -> Iterator[tuple[UUID, int]]:
         """Every record's id and revision, in no order, read in pieces of bounded size."""
 
+    def building(self) -> int | None:
+        """Records in the index that is being built to take the place of this one; ``None`` where none is."""
+
     def refresh(self) -> None:
         """Look for committed changes now. Searches do so by themselves."""
 
@@ -261,4 +266,16 @@ class SearchIndex(SearchReader, Protocol):
         Touched parts of the index are rebuilt from ``reload``, swapped in, and the old files deleted.
         Killed in between, call it again: it finds what is still to do. What had been removed earlier
         is erased just so. Readers elsewhere let go of the old files at their next search.
+        """
+
+    def rebuild(self, record_ids: Iterable[UUID], reload: Reload) -> Generator[int, None, None]:
+        """Build the index anew beside itself and take its place: tells after each batch how many were put.
+
+        Questions are answered from the old one until the last batch is in. What is put, removed, hidden or
+        erased meanwhile, between two batches or while ``reload`` reads, goes to both and is newer than what
+        ``reload`` gives. Closed half way or killed, nothing has changed, and the next rebuild begins afresh.
+        Its beginning and its end commit whatever is held.
+
+        Raises:
+            IndexNotWritten: a full disk, for example; begin again.
         """

@@ -23,7 +23,7 @@ from search.paging import Cursor, read_cursor, write_cursor
 from search.plan import plan, visible
 from search.port import MOST_HITS, SORTS, BadCursor, IndexUnusable, SearchRequest, SearchResult, Suggestion
 from search.schema import PARTY_SEPARATOR
-from search.shards import MANIFEST, FileState, Shard, file_state, ids_of, read_manifest
+from search.shards import MANIFEST, NEXT, FileState, Shard, file_state, ids_of, read_manifest
 from search.tree import has_words
 
 SHORTEST_SUGGESTION: Final = 2
@@ -60,6 +60,13 @@ class EmbeddedReader:
 
     def ids(self) -> Iterator[tuple[UUID, int]]:
         return chain.from_iterable(ids_of(searcher) for searcher in self._searchers())
+
+    def building(self) -> int | None:
+        with EmbeddedReader(self.folder / NEXT) as fresh:
+            try:
+                return fresh.count()
+            except IndexUnusable:
+                return None
 
     def search(self, request: SearchRequest) -> SearchResult:
         if request.sort not in SORTS:

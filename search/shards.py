@@ -3,6 +3,7 @@
     index/manifest.json     {"format":1,"schema":…,"shards":["<folder>",…]}, replaced atomically
     index/shard-<16 hex>/   one tantivy index of at most 20,000 records
     index/writer.lock       held by the one process that writes
+    index/next/             an index of the same form, being built to take the place of this one
 
 A folder the manifest does not name is left over from a kill and swept by the next writer. A
 reader holds what it has open until it looks again, so a deleted shard's bytes live on in its
@@ -26,6 +27,8 @@ from search.port import IndexBusy, IndexDocument, IndexNotWritten, IndexUnusable
 from search.schema import SCHEMA, VERSION, register_analyzers, to_document, to_record_id
 
 MANIFEST: Final = "manifest.json"
+NEXT: Final = "next"
+"""Folder of what is being built."""
 FORMAT: Final = 1
 SHARD_RECORDS: Final = 20_000
 HEAP_BYTES: Final = 64_000_000
@@ -84,10 +87,10 @@ def is_shard_name(name: str) -> bool:
 
 
 def sweep(folder: Path, keep: Iterable[str]) -> None:
-    """Delete the shard folders that ``keep`` does not name."""
+    """Delete the shard folders that ``keep`` does not name, and what was being built."""
     kept = set(keep)
     for path in folder.iterdir():
-        if is_shard_name(path.name) and path.name not in kept:
+        if path.name == NEXT or (is_shard_name(path.name) and path.name not in kept):
             shutil.rmtree(path)
 
 

@@ -65,20 +65,48 @@ class _Match:
     """Which part of the query it meets."""
 
 
-def best_snippet(text: str, query: Node, language: str | None = None, *, length: int = LENGTH) -> Snippet:
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """What is looked for in texts of one language."""
+
+    rows: tuple[tuple[int, _Row], ...]
+    """Each with the part of the query it meets."""
+    begins: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Numbers of the rows that a word begins, of words met so far."""
+
+
+class Sought:
+    """A query as it is looked for in many texts. What it learns of their words goes with it: let it go soon."""
+
+    def __init__(self, query: Node) -> None:
+        self._wishes = tuple(_wishes(query))
+        self._patterns: dict[str, _Pattern] = {}
+
+    def pattern(self, language: str) -> _Pattern:
+        """What is looked for in texts of that language."""
+        found = self._patterns.get(language)
+        if found is None:
+            rows = ((wish, row) for wish, leaf in enumerate(self._wishes) for row in _rows(leaf, language))
+            found = self._patterns[language] = _Pattern(tuple(rows))
+        return found
+
+
+def best_snippet(text: str, query: Node | Sought, language: str | None = None, *, length: int = LENGTH) -> Snippet:
     """The passage that meets most parts of ``query``, or the beginning of ``text`` where none does."""
     found = find_snippets(text, query, language, length=length, most=1)
     return found[0] if found else _passage(text, 0, 0, [], length)
 
 
 def find_snippets(
-    text: str, query: Node, language: str | None = None, *, length: int = LENGTH, most: int = 3
+    text: str, query: Node | Sought, language: str | None = None, *, length: int = LENGTH, most: int = 3
 ) -> tuple[Snippet, ...]:
     """Up to ``most`` passages that do not overlap, in the order of the text; none where nothing matches.
 
     ``language`` (ISO 639-1) is that of the text and decides which forms of a word are one word.
     """
-    matches = sorted(_matches(text[:MOST_SCANNED], query, language or ""), key=lambda match: (match.start, match.end))
+    sought = query if isinstance(query, Sought) else Sought(query)
+    found = _matches(text[:MOST_SCANNED], sought.pattern(language or ""))
+    matches = sorted(found, key=lambda match: (match.start, match.end))
     chosen: list[Snippet] = []
     while len(chosen) < most and (window := _best_window(matches, length)):
         first, last = window
@@ -91,11 +119,10 @@ def find_snippets(
     return tuple(sorted(chosen, key=lambda each: each.start))
 
 
-def _matches(text: str, query: Node, language: str) -> list[_Match]:
-    rows = [(wish, row) for wish, leaf in enumerate(_wishes(query)) for row in _rows(leaf, language)]
+def _matches(text: str, pattern: _Pattern) -> list[_Match]:
+    rows, known = pattern.rows, pattern.begins
     if not rows:
         return []
-    known: dict[str, tuple[int, ...]] = {}
     found: list[_Match] = []
     steps = _MOST_STEPS
     for word in _words_from(frozenset(row.initial for _, row in rows)).finditer(text):

@@ -10,9 +10,10 @@ committed row needs it; unwrapped ones live in memory for ten minutes at most.
 """
 
 import secrets
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, LargeBinary, String, bindparam, delete, exists, func, insert, select, update
@@ -24,6 +25,7 @@ from core.identifiers import new_id
 from vault.data_key import DataKey
 from vault.epoch_cache import EpochCache
 from vault.keys import EpochKeyGone, KeyService
+from vault.tally import Tally
 from vault.wrapping import fingerprint, unwrap, wrap
 
 EPOCH_KEYS = 10_000
@@ -78,9 +80,13 @@ class WrappedKey(MainTable):
 class Keyring:
     """Gives out and destroys data keys. Safe to use from many threads."""
 
-    def __init__(self, service: KeyService) -> None:
+    def __init__(self, service: KeyService, *, tell: "TellEpoch | None" = None) -> None:
+        """``tell`` is told of each epoch that begins or ends, in the transaction that notes it."""
         self._service = service
+        self._tell = tell or _nobody
         self._epochs = EpochCache(service.unwrap)
+        self.tally = Tally()
+        """What the keys that come out of it are unwrapped for."""
 
     def create(self, session: WriteSession, subject: UUID, *, kind: str, at: datetime) -> DataKey:
         """Make, wrap and store the data key of a new subject.
@@ -127,10 +133,11 @@ class Keyring:
         for some in _batches(subjects):
             # By the connection: a session's way around a statement takes as long as the statement.
             rows = session.connection().execute(_WRAPPED_OF, {"subjects": some}).all()
-            for subject, epoch, wrapped in rows:
+            for subject, epoch, wrapped, _ in rows:
                 key = self._unwrap(session, subject, epoch, wrapped)
                 if key is not None:
                     keys[subject] = key
+            self.tally.add([row.kind for row in rows])
         return keys
 
     def shred(self, session: WriteSession, subjects: Collection[UUID], *, at: datetime) -> frozenset[UUID]:
@@ -140,7 +147,7 @@ class Keyring:
         conclude that the keys are gone from older copies: they are once ``destroy_retired``
         has run after COMMIT and ``are_destroyed`` says so of these epochs.
         """
-        touched: set[UUID] = set()
+        touched = Counter[UUID]()
         for some in _batches(subjects):
             touched.update(
                 session.scalars(
@@ -153,6 +160,8 @@ class Keyring:
                 update(KeyEpoch).where(KeyEpoch.id.in_(some), KeyEpoch.retired_at.is_(None)).values(retired_at=at),
                 execution_options=_PLAIN,
             )
+        for epoch, count in sorted(touched.items()):
+            self._tell(session, "retired", epoch, count, at)
         return frozenset(touched)
 
     def destroy_retired(self, database: Database, *, at: datetime) -> frozenset[UUID]:
@@ -175,12 +184,16 @@ class Keyring:
             self._service.destroy(epoch)
             self._epochs.forget(epoch)
             with database.write() as session:
-                session.execute(
+                noted = session.scalars(
                     update(KeyEpoch)
                     .where(KeyEpoch.id == epoch, KeyEpoch.destroyed_at.is_(None))
-                    .values(destroyed_at=at),
+                    .values(destroyed_at=at)
+                    .returning(KeyEpoch.id),
                     execution_options=_PLAIN,
-                )
+                ).all()
+                # Another process may have done the same beside this one.
+                for gone in noted:
+                    self._tell(session, "destroyed", gone, 0, at)
         return frozenset(retired)
 
     def fingerprint(self, purpose: str, value: bytes) -> bytes:
@@ -200,6 +213,7 @@ class Keyring:
         epoch = new_id()
         self._service.create(epoch)
         session.execute(insert(KeyEpoch).values(id=epoch, issued=places, created_at=at))
+        self._tell(session, "begun", epoch, 0, at)
         return epoch
 
     def _unwrap(self, session: ReadSession, subject: UUID, epoch: UUID, wrapped: bytes) -> DataKey | None:
@@ -237,8 +251,16 @@ class Keyring:
             return True
 
 
+TellEpoch = Callable[[WriteSession, Literal["begun", "retired", "destroyed"], UUID, int, datetime], None]
+"""The session, what happened, the epoch, how many data keys were destroyed with it, and when."""
+
+
+def _nobody(*_: object) -> None:
+    """Tell nobody: for tests of the ring alone."""
+
+
 _WRAPPED = select(WrappedKey.subject, WrappedKey.epoch, WrappedKey.wrapped)
-_WRAPPED_OF = _WRAPPED.where(WrappedKey.subject.in_(bindparam("subjects", expanding=True)))
+_WRAPPED_OF = _WRAPPED.add_columns(WrappedKey.kind).where(WrappedKey.subject.in_(bindparam("subjects", expanding=True)))
 _HAS_KEY = select(exists().where(WrappedKey.subject == bindparam("subject")))
 _KEEP = insert(WrappedKey.__table__)  # type: ignore[arg-type]
 _HAS_ROOM = (KeyEpoch.retired_at.is_(None), KeyEpoch.issued <= bindparam("most_before"))

@@ -26,6 +26,7 @@ _EPOCH: Final = "muniment-epoch"
 _FINGERPRINT: Final = "muniment-fingerprint"
 _FINGERPRINT_ID: Final = b"muniment/1 fingerprint"
 _BITS: Final = 256
+_EMPTY: Final = "the token shows none of its keys: connect the right one, and try again"
 _TEMPLATE: Final = {
     Attribute.TOKEN: True,
     Attribute.PRIVATE: True,
@@ -113,7 +114,7 @@ class Pkcs11Keys:
             return found
         # A token that has lost everything is away rather than without this one key.
         if self._derived(_FINGERPRINT, _FINGERPRINT_ID) is None:
-            raise KeyServiceAway("the token shows none of its keys: connect the right one, and try again")
+            raise self._emptied()
         raise EpochKeyGone("restore the token from its own backup", epoch=epoch)
 
     def destroy(self, epoch: UUID) -> None:
@@ -122,14 +123,15 @@ class Pkcs11Keys:
             if key is not None:
                 key.destroy()
             elif _find(session, _FINGERPRINT, _FINGERPRINT_ID) is None:
-                raise KeyServiceAway("the token shows none of its keys: connect the right one, and try again")
+                self._close()
+                raise KeyServiceAway(_EMPTY)
 
         self._with(end)
 
     def fingerprint_key(self) -> bytes:
         found = self._derived(_FINGERPRINT, _FINGERPRINT_ID)
         if found is None:
-            raise KeyServiceAway("the token shows none of its keys: connect the right one, and try again")
+            raise self._emptied()
         return found
 
     def _derived(self, label: str, identity: bytes) -> bytes | None:
@@ -186,6 +188,12 @@ class Pkcs11Keys:
         if session is not None:
             with suppress(PKCS11Error):
                 session.close()
+
+    def _emptied(self) -> KeyServiceAway:
+        """A token that was taken away may answer a search with nothing: once it is back, only a new session finds."""
+        with self._mutex:
+            self._close()
+        return KeyServiceAway(_EMPTY)
 
     def _away(self) -> KeyServiceAway:
         return KeyServiceAway("connect the token and check pkcs11_module and pkcs11_token; then try again")

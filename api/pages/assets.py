@@ -26,6 +26,8 @@ STYLES: Final = (
     "upload",
     "record",
     "review",
+    "audit",
+    "verify",
     "palette",
     "print",
 )

@@ -8,13 +8,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select
-
-from accounts import entities, grant_requests, people, setup, single_operator
-from accounts.departments import Department
+from accounts import departments, entities, grant_requests, people, person_reports, setup, single_operator
 from accounts.people import Person
 from accounts.principal import Principal
 from api.i18n import gettext as _
+from api.i18n import ngettext
 from app.runtime import Runtime
 from core.database import ReadSession
 from records import listing, record
@@ -82,21 +80,19 @@ def of(run: Runtime, by: Principal, path: str) -> Frame:
 
 def departments_of(session: ReadSession, by: Principal) -> dict[UUID, str]:
     """Names of the departments in the entities of ``by``; a name stands with its entity where there are several."""
-    rows = session.execute(
-        select(Department.id, Department.name, Department.entity)
-        .where(Department.entity.in_(by.entities))
-        .order_by(Department.entity, Department.name)
-    ).all()
-    if len({row.entity for row in rows}) < 2:
-        return {row.id: row.name for row in rows}
+    rows = departments.names_in(session, by.entities)
+    if len({entity for _, _, entity in rows}) < 2:
+        return {department: name for department, name, _ in rows}
     firms = {row.id: row.name for row in entities.everything(session)}
-    return {row.id: f"{row.name} · {firms[row.entity]}" for row in rows}
+    return {department: f"{name} · {firms[entity]}" for department, name, entity in rows}
 
 
 def first_page(by: Principal) -> str:
     """Where a person begins."""
     if by.may("record.read"):
         return "/search"
+    if by.may("audit.read"):
+        return "/audit"
     return "/people" if by.may("person.read") else "/profile"
 
 
@@ -123,6 +119,10 @@ def _places(by: Principal, path: str, counts: dict[str, int], grants_waiting: in
     if by.may("person.read"):
         first = not by.may("record.read")
         found.append(place("/people", _("People and roles"), "people", grants_waiting, "waiting", first))
+    if by.may("audit.read"):
+        found.append(place("/audit", _("Audit"), "seal"))
+    elif by.may("report.decide"):
+        found.append(place("/audit/reports", _("Reading reports"), "seal"))
     if by.may("installation.manage") or by.may("entity.manage"):
         found.append(place("/settings", _("Settings"), "settings", first=not by.may("record.read")))
     return tuple(found)
@@ -136,6 +136,16 @@ def _banners(session: ReadSession, by: Principal, now: datetime) -> tuple[Banner
     if by.may("installation.manage") and setup.is_open(session, now):
         text = _("The set-up is open: roles hold at once, without a second person.")
         found.append(Banner(text, "info", "/settings#set-up", _("Close the set-up")))
+    if any(grant.role == "dpo" for grant in by.grants):
+        asked = person_reports.visible(session, by=by)
+        recent = sum(1 for row, _decision in asked if row.asked_at > now - person_reports.READABLE)
+        if recent:
+            text = ngettext(
+                "One report about a person's reading was asked for in the last 14 days.",
+                "%(count)s reports about a person's reading were asked for in the last 14 days.",
+                recent,
+            )
+            found.append(Banner(text % {"count": recent}, "info", "/audit/reports", _("See the reports")))
     if not by.grants and session.get(Person, by.id) is not None:
         found.append(Banner(_("You have no role yet. An administrator can propose one."), "info"))
     return tuple(found)

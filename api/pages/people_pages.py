@@ -1,19 +1,41 @@
 """People and roles: who has an account, what they may do, and the second person's word on it."""
 
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import Query, Request
 from fastapi.responses import Response
 
-from accounts import departments, directory, entities, grant_requests, grants, passwords, people, setup, suspensions
+from accounts import (
+    departments,
+    directory,
+    entities,
+    grant_requests,
+    grants,
+    passwords,
+    people,
+    recertification,
+    setup,
+    suspensions,
+)
 from accounts.directory import Entry
 from accounts.grant_requests import GrantRequest
 from accounts.password_rules import MIN_LENGTH
 from accounts.permissions import ROLE_MEANINGS, ROLES, Role
 from accounts.principal import Grant, Principal
-from api.deps import GrantProposer, Now, PersonManager, PersonReader, Run, SignedIn, WriteSession
+from api.deps import (
+    GrantDecider,
+    GrantProposer,
+    Now,
+    PersonManager,
+    PersonReader,
+    RequestId,
+    Run,
+    SignedIn,
+    WriteSession,
+)
 from api.i18n import gettext as _
 from api.pages.show import Form, go, page, page_router, to_id
 from app.runtime import Runtime
@@ -31,12 +53,15 @@ def list_people(
     session: ReadSession,
     run: Run,
     now: Now,
+    request_id: RequestId,
     after: Annotated[str, Query(max_length=40)] = "",
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Everybody with an account, and the roles that wait for a second person."""
     rows = directory.page(session, after=to_id(after), limit=PAGE + 1, by=by, at=now, keys=run.keys)
     waiting = grant_requests.pending(session, by=by)
+    named = dict.fromkeys([*(row.names.id for row in rows[:PAGE]), *(each.person for each in waiting)])
+    directory.note_shown(run.log, named, by=by, at=now, request=request_id)
     return page(
         request,
         "people.html",
@@ -87,6 +112,49 @@ def add(request: Request, by: PersonManager, run: Run, now: Now, given: Form) ->
     return go(f"/people/{person}", done="added")
 
 
+@router.get("/people/recertification")
+def list_due(
+    request: Request,
+    by: PersonReader,
+    session: ReadSession,
+    run: Run,
+    now: Now,
+    request_id: RequestId,
+    done: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """The roles that somebody is to sign for, the first due first."""
+    rows = recertification.due(session, now, by=by)
+    persons = [each.grant.person for each in rows[:PAGE]]
+    names = people.reveal_names(session, persons, run.keys)
+    directory.note_shown(run.log, list(dict.fromkeys(persons)), by=by, at=now, request=request_id)
+    return page(
+        request,
+        "recertification.html",
+        rows=[
+            (
+                each,
+                names.get(each.grant.person, _("Erased person")),
+                by.id != each.grant.person and by.may("grant.decide", entity=each.grant.entity),
+            )
+            for each in rows[:PAGE]
+        ],
+        waiting=len(rows),
+        now=now,
+        places=places_of(session),
+        done=done,
+    )
+
+
+@router.post("/people/recertification/{grant_id}")
+def sign_for(grant_id: UUID, session: WriteSession, by: GrantDecider, now: Now, given: Form) -> Response:
+    """Sign that a role is still needed, or that it is not, which ends it."""
+    word = given.text("word")
+    if word not in ("keep", "end"):
+        raise Invalid("say whether the role is still needed")
+    recertification.sign(session, grant_id, kept=word == "keep", by=by, at=now)
+    return go("/people/recertification", done=word)
+
+
 @router.get("/people/{person_id}")
 def show_person(
     request: Request,
@@ -95,11 +163,13 @@ def show_person(
     session: ReadSession,
     run: Run,
     now: Now,
+    request_id: RequestId,
     done: Annotated[str, Query(max_length=20)] = "",
     wrong: Annotated[str, Query(max_length=40)] = "",
 ) -> Response:
     """One person with their roles."""
     entry = _entry(session, run, person_id, by, now)
+    directory.note_shown(run.log, [person_id], by=by, at=now, request=request_id)
     waiting = [each for each in grant_requests.pending(session, by=by) if each.person == person_id]
     return page(
         request,
@@ -132,7 +202,11 @@ def propose(person_id: UUID, session: WriteSession, by: GrantProposer, now: Now,
         raise Invalid("choose a role")
     department, entity = _place(session, role, given.text("place"))
     grant = Grant(role, entity, department, role == "staff" and given.flag("named_clerk"))
-    made = grant_requests.propose(session, person_id, grant, by=by, at=now)
+    last = given.day("until")
+    # The whole of the last day, where the role holds.
+    zone = entities.get(session, entity).zone
+    until = None if last is None else datetime.combine(last + timedelta(days=1), time.min, ZoneInfo(zone))
+    made = grant_requests.propose(session, person_id, grant, until=until, by=by, at=now)
     return go(f"/people/{person_id}", done="granted" if made.state == "confirmed" else "proposed")
 
 

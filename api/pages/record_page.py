@@ -1,5 +1,6 @@
 """The page of one record: its pages, its facts, who can see it, what happened to it; and what may be done."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -31,6 +32,8 @@ from records.shown import Detail, Shown
 router = page_router()
 HISTORY = 100
 MOST_WORDS = 12
+MOST_PRINTED = 100
+"""Pages of a print view: each is an image of its own, that the browser wants at once."""
 SHOWN_ABOVE = frozenset({"document_date", "total", "party", "currency"})
 """Fields that stand on the record itself, in the reader's form."""
 
@@ -45,6 +48,10 @@ class Around:
     parent: Shown | None
     children: tuple[Shown, ...]
     readers: tuple[str, ...]
+    departments: tuple[tuple[UUID, str], ...]
+    """Those of its entity: where it may be put."""
+    named: Mapping[UUID, str]
+    """Departments that the reader is told by name."""
     can_change: bool
     can_add_version: bool
     can_retry: bool
@@ -78,9 +85,9 @@ def show_record(
         pages=current.page_count or 0,
         reasons=sorted(detail.reasons, key=lambda reason: -abs(reason[1]))[:MOST_WORDS],
         trouble=words.trouble(current.trouble_code) if current.trouble_code else None,
-        history=history_of(run, detail.record.id, by),
+        history=history_of(run, detail.record.id, by, around.named),
         classes=words.class_choices(),
-        departments=department_choices(run, detail.record, by),
+        departments=around.departments,
         files=file_choices(run, detail.record, by, now, request_id) if around.can_change else [],
         done=done,
     )
@@ -94,22 +101,43 @@ def show_history(
     by: Reader,
     run: Run,
     now: Now,
+    request_id: RequestId,
     before: Annotated[int, Query(ge=0)],
 ) -> Response:
     """Older entries of the history."""
     record.get_visible(session, record_id, by, now)
-    return HTMLResponse(
-        fragment(request, "parts/history.html", history=history_of(run, record_id, by, before), record_id=record_id)
-    )
+    history = history_of(run, record_id, by, departments_of(session, by), before)
+    run.content.history_shown(record_id, len(history), by=by, request=request_id)
+    return HTMLResponse(fragment(request, "parts/history.html", history=history, record_id=record_id))
 
 
 @router.get("/records/{record_id}/peek")
 def peek(request: Request, record_id: UUID, by: Reader, run: Run, request_id: RequestId) -> Response:
     """The preview beside a list."""
-    detail = run.content.detail(record_id, by=by, request=request_id)
+    detail = run.content.detail(record_id, by=by, purpose="preview", request=request_id)
     current, name, title = _current(detail)
     return HTMLResponse(
         fragment(request, "parts/peek.html", row=detail.record, detail=detail, current=current, title=title or name)
+    )
+
+
+@router.get("/records/{record_id}/print")
+def print_view(request: Request, record_id: UUID, by: Reader, run: Run, now: Now, request_id: RequestId) -> Response:
+    """The record as it is printed: its facts and the images of its pages, and nothing around them."""
+    detail = run.content.detail(record_id, by=by, purpose="print", request=request_id)
+    current, name, title = _current(detail)
+    pages = current.page_count or 0
+    return page(
+        request,
+        "record_print.html",
+        row=detail.record,
+        detail=detail,
+        current=current,
+        name=name,
+        title=title or name,
+        pages=pages,
+        shown=min(pages, MOST_PRINTED),
+        now=now,
     )
 
 
@@ -164,13 +192,16 @@ def require_revision(given: Posted, row: Record) -> None:
         raise StaleRevision("load the record again and look at what it says now", revision=row.revision)
 
 
-def history_of(run: Runtime, record_id: UUID, by: Principal, before: int | None = None) -> list[sentences.Sentence]:
-    """The history of a record that the caller has found to be visible, the newest first."""
+def history_of(
+    run: Runtime, record_id: UUID, by: Principal, named: Mapping[UUID, str], before: int | None = None
+) -> list[sentences.Sentence]:
+    """The history of a record that the caller has found to be visible, the newest first.
+
+    ``named``: the departments that ``by`` is told by name.
+    """
     with run.log_database.read() as session:
         entries = trail.history(session, "record", record_id, before=before, limit=HISTORY)
-    with run.main.read() as session:
-        names = departments_of(session, by)
-    return sentences.tell(entries, sentences.Names(by.id, names))
+    return sentences.tell(entries, sentences.Names(by.id, named))
 
 
 def _current(detail: Detail) -> tuple[record.RecordVersion, str, str]:
@@ -180,8 +211,9 @@ def _current(detail: Detail) -> tuple[record.RecordVersion, str, str]:
 def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id: str) -> Around:
     with run.main.read() as session:
         named_departments = departments_of(session, by)
+        of_entity = departments.of_entity(session, row.entity)
         by_kind: dict[str, list[str]] = {}
-        for each in departments.of_entity(session, row.entity):
+        for each in of_entity:
             by_kind.setdefault(each.kind, []).append(each.name)
         file = _visible_file(session, row, by, now)
         below = [child.id for child in record.children_of(session, row.id, by, now)]
@@ -210,6 +242,8 @@ def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id:
         parent=found.get(row.parent) if row.parent else None,
         children=tuple(found[child] for child in below if child in found),
         readers=tuple(access_words.readers(placed)),
+        departments=tuple((each.id, each.name) for each in of_entity),
+        named=named_departments,
         can_change=by.may("record.classify", **here),
         can_add_version=by.may("version.add", **here),
         can_retry=by.may("record.review", **here),
@@ -219,12 +253,12 @@ def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id:
 def _visible_file(session: ReadSession, row: Record, by: Principal, now: datetime) -> CaseFile | None:
     if row.case_file is None or not by.may("case_file.read"):
         return None
-    return next((file for file in case_file.visible_files(session, by, now) if file.id == row.case_file), None)
+    return next(iter(case_file.find_visible(session, [row.case_file], by, now)), None)
 
 
 def department_choices(run: Runtime, row: Record, by: Principal) -> list[tuple[UUID, str]]:
     with run.main.read() as session:
-        return [(each.id, each.name) for each in departments.of_entity(session, row.entity)]
+        return [(department, name) for department, name, _entity in departments.names_in(session, [row.entity])]
 
 
 def file_choices(

@@ -2,6 +2,12 @@
 
 from api.pages import (
     attention,
+    audit_access,
+    audit_export,
+    audit_reports,
+    audit_sample,
+    audit_state,
+    audit_trail,
     case_files,
     people_pages,
     profile,
@@ -13,6 +19,7 @@ from api.pages import (
     sign_in,
     static,
     uploading,
+    verify,
 )
 from api.pages.show import page_router
 
@@ -27,9 +34,16 @@ for module in (
     record_page,
     review,
     attention,
+    audit_access,
+    audit_export,
+    audit_reports,
+    audit_sample,
+    audit_state,
+    audit_trail,
     case_files,
     people_pages,
     profile,
     settings_page,
+    verify,
 ):
     router.routes.extend(module.router.routes)

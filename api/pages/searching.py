@@ -77,7 +77,15 @@ def more(
 def table(by: Reader, run: Run, request_id: RequestId, q: Text = "", sort: Order = "", cursor: Cursor = "") -> Response:
     """Up to 200 results as a table for a spreadsheet."""
     found = find(
-        run.content, run.index, q, by=by, sort=_order(q, sort), cursor=cursor or None, limit=200, request=request_id
+        run.content,
+        run.index,
+        q,
+        by=by,
+        sort=_order(q, sort),
+        cursor=cursor or None,
+        limit=200,
+        request=request_id,
+        as_table=True,
     )
     out = io.StringIO()
     writer = csv.writer(out)
@@ -106,11 +114,11 @@ def table(by: Reader, run: Run, request_id: RequestId, q: Text = "", sort: Order
 
 
 @router.get("/search/suggest")
-def guesses(by: Reader, run: Run, prefix: Annotated[str, Query(max_length=80)] = "") -> Response:
+def guesses(by: Reader, run: Run, request_id: RequestId, prefix: Annotated[str, Query(max_length=80)] = "") -> Response:
     """How the last word typed may go on, from records the person may see."""
     if len(prefix.strip()) < 2:
         return JSONResponse([])
-    found = suggest(run.content, run.index, prefix.strip(), by=by)
+    found = suggest(run.content, run.index, prefix.strip(), by=by, request=request_id)
     return JSONResponse([{"text": each.text, "kind": each.kind, "records": each.records} for each in found])
 
 

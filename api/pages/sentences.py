@@ -44,7 +44,7 @@ def tell(entries: Sequence[TrailEntry], names: Names) -> list[Sentence]:
     sentences: list[Sentence] = []
     group: list[TrailEntry] = []
     for entry in entries:
-        if entry.by.kind == "system" and entry.action in ("record.opened", "record.listed"):
+        if entry.by.kind == "system" and entry.action in _OWN_READS:
             # The program's own reads stand in the trail; here they would bury what people did.
             continue
         if group and _goes_with(group[-1], entry):
@@ -75,7 +75,7 @@ def who(by: Actor, names: Names) -> str:
 def _goes_with(one: TrailEntry, other: TrailEntry) -> bool:
     return (
         one.action == other.action
-        and one.action in ("record.opened", "record.listed", "record.searched")
+        and one.action in _READS
         and one.by == other.by
         and one.outcome == other.outcome
         and one.details.get("purpose") == other.details.get("purpose")
@@ -149,7 +149,9 @@ def _opened(entry: TrailEntry, count: int, _names: Names) -> str:
     if purpose == "text":
         return _("read its text.")
     if purpose == "print":
-        return _("printed it.")
+        return _("asked for its print view.")
+    if purpose == "preview":
+        return _("saw its preview beside a list.")
     return ngettext("opened this page.", "opened this page %(count)s times.", count) % {"count": count}
 
 
@@ -163,6 +165,30 @@ def _searched(_entry: TrailEntry, count: int, _names: Names) -> str:
 
 def _refused(_entry: TrailEntry, _n: int, _names: Names) -> str:
     return _("asked for it and was refused.")
+
+
+def _history_shown(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("looked at what happened to it.")
+
+
+def _table_taken(_entry: TrailEntry, count: int, _names: Names) -> str:
+    return ngettext("took it away in a table.", "took it away in %(count)s tables.", count) % {"count": count}
+
+
+def _malware(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("kept it unread: the malware scanner reports it.")
+
+
+def _lock(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("had the store lock the file, or let go of it.")
+
+
+def _lock_trouble(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("found the file not locked as it should be.")
+
+
+def _index_repaired(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("put it right in the search index.")
 
 
 def _reading_asked(_entry: TrailEntry, _n: int, _names: Names) -> str:
@@ -181,7 +207,23 @@ _WHAT = {
     "record.reading_asked": _reading_asked,
     "record.placed": _placed,
     "record.opened": _opened,
+    "record.previewed": _opened,
+    "record.thumbnail_shown": _opened,
+    "record.page_shown": _opened,
+    "record.downloaded": _opened,
+    "record.print_view_requested": _opened,
+    "record.history_shown": _history_shown,
+    "record.table_taken": _table_taken,
+    "record.malware_found": _malware,
+    "record.index_repaired": _index_repaired,
+    "object.locked": _lock,
+    "object.lock_refused": _lock_trouble,
+    "object.lock_differs": _lock_trouble,
     "record.listed": _listed,
     "record.searched": _searched,
     "record.refused": _refused,
 }
+
+_OWN_READS = frozenset({"record.opened", "record.listed"})
+_READS = frozenset(action for action, tells in _WHAT.items() if tells in (_opened, _listed, _searched, _history_shown))
+"""Actions of which several stand in one sentence."""

@@ -9,22 +9,44 @@ from starlette.routing import BaseRoute
 def routes() -> list[BaseRoute]:
     """All routes, each with its full path."""
     from api.rest import (
+        anchors,
         audit,
         case_files,
         content,
+        exports,
         grants,
         history,
         me,
         pages,
         people,
+        person_reports,
         places,
         records,
         search,
         state,
+        trail,
         uploads,
     )
 
-    modules = (uploads, records, history, content, pages, search, places, case_files, people, grants, me, audit, state)
+    modules = (
+        uploads,
+        records,
+        history,
+        content,
+        pages,
+        search,
+        places,
+        case_files,
+        people,
+        grants,
+        me,
+        audit,
+        anchors,
+        trail,
+        person_reports,
+        exports,
+        state,
+    )
     return [route for module in modules for route in module.router.routes]
 
 

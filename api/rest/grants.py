@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Response
 from pydantic import Field
 
-from accounts import grant_requests, grants
+from accounts import grant_requests, grants, recertification
 from accounts.grant_requests import GrantRequest
 from accounts.permissions import Role
 from accounts.principal import Grant
@@ -64,6 +64,30 @@ class Proposal(Change):
     until: datetime | None = None
 
 
+class DueGrant(View):
+    """A grant, and by when somebody is to sign for it."""
+
+    grant: UUID
+    person: UUID
+    role: str
+    entity: UUID
+    department: UUID | None
+    last_signed_at: datetime | None
+    due_at: datetime
+
+
+class DueGrants(View):
+    """Grants to sign for."""
+
+    items: list[DueGrant]
+
+
+class SignOff(Change):
+    """Whether a role is still needed."""
+
+    kept: bool
+
+
 @router.get("/grant-requests")
 def read_pending(session: ReadSession, by: PersonReader) -> Requests:
     """Roles that wait to be confirmed, in your places."""
@@ -102,3 +126,27 @@ def end(session: WriteSession, grant_id: UUID, by: SignedIn, now: Now) -> None:
 def _aware(instant: datetime | None) -> datetime | None:
     """An instant without a zone is taken as that of this machine, like the clock people look at."""
     return instant.astimezone() if instant is not None else None
+
+
+@router.get("/grants/due")
+def list_due(session: ReadSession, by: PersonReader, now: Now) -> DueGrants:
+    """The grants that somebody is to sign for again: overdue, or due within 30 days; the first due first."""
+    items = [
+        DueGrant(
+            grant=each.grant.id,
+            person=each.grant.person,
+            role=each.grant.role,
+            entity=each.grant.entity,
+            department=each.grant.department,
+            last_signed_at=each.last_signed_at,
+            due_at=each.due_at,
+        )
+        for each in recertification.due(session, now, by=by)
+    ]
+    return DueGrants(items=items)
+
+
+@router.post("/grants/{grant_id}/sign-off", status_code=204)
+def sign_off(session: WriteSession, grant_id: UUID, by: GrantDecider, now: Now, word: SignOff) -> None:
+    """Sign that a role is still needed, or that it is not, which ends it. Never one's own."""
+    recertification.sign(session, grant_id, kept=word.kept, by=by, at=now)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from accounts import departments
 from accounts.principal import Principal
-from api.deps import Now, Reader, Run
+from api.deps import Now, Reader, RequestId, Run
 from api.rest.parameters import PREFIX, Limit, View
 from api.routing import Router
 from audit import trail
@@ -60,6 +60,7 @@ def read_history(
     record_id: UUID,
     by: Reader,
     now: Now,
+    request_id: RequestId,
     cursor: Annotated[int | None, Query(ge=0, le=2**53, description="`next` of the page before.")] = None,
     limit: Limit = 50,
 ) -> HistoryPage:
@@ -69,6 +70,7 @@ def read_history(
         with run.log_database.read() as log:
             entries = trail.history(log, "record", record_id, before=cursor, limit=limit + 1)
         names = _department_names(session, entries)
+    run.content.history_shown(record_id, min(len(entries), limit), by=by, request=request_id)
     items = [_told(entry, by, names) for entry in entries[:limit]]
     return HistoryPage(items=items, next=items[-1].seq if len(entries) > limit else None)
 

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 from accounts import directory, passwords, people, suspensions
 from accounts.directory import Entry
 from accounts.grants import RoleGrant
-from api.deps import Now, PersonManager, PersonReader, ReadSession, Run, WriteSession
+from api.deps import Now, PersonManager, PersonReader, ReadSession, RequestId, Run, WriteSession
 from api.rest.parameters import PREFIX, Change, Limit, View
 from api.routing import Router
 
@@ -91,11 +91,19 @@ class PersonAdded(View):
 
 @router.get("/people")
 def read_list(
-    run: Run, session: ReadSession, by: PersonReader, now: Now, cursor: UUID | None = None, limit: Limit = 100
+    run: Run,
+    session: ReadSession,
+    by: PersonReader,
+    now: Now,
+    request_id: RequestId,
+    cursor: UUID | None = None,
+    limit: Limit = 100,
 ) -> PeoplePage:
     """People you look after, or oversee."""
     entries = directory.page(session, after=cursor, limit=limit + 1, by=by, at=now, keys=run.keys)
     following = entries[limit - 1].names.id if len(entries) > limit else None
+    shown = [entry.names.id for entry in entries[:limit]]
+    directory.note_shown(run.log, shown, by=by, at=now, request=request_id)
     return PeoplePage(items=[PersonView.of(entry) for entry in entries[:limit]], next=following)
 
 

@@ -81,8 +81,13 @@ class RecordView(PlaceView):
 
     @classmethod
     def shown(cls, shown: Shown, by: Principal) -> "RecordView":
-        own: dict[str, Any] = {"title": shown.title, "name": shown.name, "parties": list(shown.parties)}
-        return cls(**cls.values_of(shown.record, by), **own)
+        return cls(**cls.values_shown(shown, by))
+
+    @classmethod
+    def values_shown(cls, shown: Shown, by: Principal) -> dict[str, Any]:
+        """The fields of ``RecordView`` for a record that was let out."""
+        own = {"title": shown.title, "name": shown.name, "parties": list(shown.parties)}
+        return cls.values_of(shown.record, by) | own
 
 
 class FieldView(View):

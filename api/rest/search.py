@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import Field
 
+from accounts.principal import Principal
 from api.deps import Reader, RequestId, Run
 from api.rest.parameters import PREFIX, Cursor, Limit, View
 from api.rest.record_views import RecordView
@@ -94,7 +95,7 @@ def search(
         run.content, run.index, q, by=by, sort=sort, cursor=cursor, limit=limit, facets=wanted, request=request_id
     )
     return SearchPage(
-        items=[_view(item, RecordView.shown(_shown(item), by)) for item in found.items],
+        items=[_view(item, by) for item in found.items],
         total=found.total,
         facets={
             name: [FacetCount(value=value, count=count) for value, count in counts]
@@ -110,9 +111,9 @@ def search(
 
 
 @router.get("/suggest")
-def suggest(run: Run, by: Reader, q: Annotated[str, Query(max_length=200)]) -> Suggestions:
+def suggest(run: Run, by: Reader, request_id: RequestId, q: Annotated[str, Query(max_length=200)]) -> Suggestions:
     """Parties and words of your records that begin so."""
-    found = find.suggest(run.content, run.index, q, by=by)
+    found = find.suggest(run.content, run.index, q, by=by, request=request_id)
     return Suggestions(items=[SuggestionView(text=s.text, kind=s.kind, records=s.records) for s in found])
 
 
@@ -120,7 +121,7 @@ def _shown(item: FoundItem) -> Shown:
     return Shown(item.record, item.title, item.name, item.parties)
 
 
-def _view(item: FoundItem, view: RecordView) -> FoundView:
+def _view(item: FoundItem, by: Principal) -> FoundView:
     snippet = None
     if item.snippet is not None:
         snippet = SnippetView(
@@ -129,4 +130,4 @@ def _view(item: FoundItem, view: RecordView) -> FoundView:
             cut_before=item.snippet.cut_before,
             cut_after=item.snippet.cut_after,
         )
-    return FoundView(**view.model_dump(), snippet=snippet)
+    return FoundView(**FoundView.values_shown(_shown(item), by), snippet=snippet)

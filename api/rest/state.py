@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from api.deps import PUBLIC, Local, Run
 from api.metrics import MEDIA_TYPE, Metrics
 from api.rest.parameters import PREFIX, View
 from api.routing import Router
+from app.outside import services
 from app.runtime import Runtime
 from audit import intake
 from core import jobs
@@ -27,6 +28,9 @@ router = Router(tags=["state"])
 OLDEST_INTAKE = timedelta(seconds=30)
 """Older than this, changes are not reaching the log."""
 _KEEP_SECONDS = 1.0
+"""How long it is believed what was found."""
+_KEEP_OUTSIDE_SECONDS = 5.0
+"""The same for key service and malware scanner, which have other work to do."""
 _lock = threading.Lock()
 
 
@@ -68,14 +72,20 @@ def is_alive() -> AliveView:
     responses={503: {"model": ReadyView, "description": "Not ready."}},
 )
 def is_ready(request: Request, run: Run) -> JSONResponse:
-    """Whether database, log, store, index and keeper do their work at this moment."""
+    """Whether database, log, store, index, keeper, key service and malware scanner do their work at this moment.
+
+    Of the last two those that are set: a key file is no service.
+    """
     state = request.app.state
     with _lock:
         # Anybody may ask; the disk is tried at most once a second.
-        known: tuple[float, dict[str, str]] | None = getattr(state, "readiness", None)
-        if known is None or time.monotonic() - known[0] > _KEEP_SECONDS:
-            known = state.readiness = time.monotonic(), checks(run)
-    found = known[1]
+        if not hasattr(state, "readiness"):
+            beside = {each.name: each.check for each in services(run.settings, lambda: run.keys)}
+            state.readiness = (
+                _Known(lambda: checks(run), _KEEP_SECONDS),
+                _Known(lambda: _tried(beside), _KEEP_OUTSIDE_SECONDS),
+            )
+        found = {name: result for known in state.readiness for name, result in known.now().items()}
     ready = all(result == "ok" for result in found.values())
     return JSONResponse(ReadyView(ready=ready, checks=found).model_dump(), 200 if ready else 503)
 
@@ -105,6 +115,20 @@ async def read_description(request: Request) -> JSONResponse:
     return JSONResponse(request.app.openapi())
 
 
+class _Known:
+    """What some checks found, for as long as it is believed."""
+
+    def __init__(self, look: Callable[[], dict[str, str]], keep_seconds: float) -> None:
+        self._look, self._keep_seconds = look, keep_seconds
+        self._found, self._until = dict[str, str](), 0.0
+
+    def now(self) -> dict[str, str]:
+        if time.monotonic() >= self._until:
+            self._found = self._look()
+            self._until = time.monotonic() + self._keep_seconds
+        return self._found
+
+
 def checks(run: Runtime) -> dict[str, str]:
     """What readiness depends on, each tried now: ``ok`` or the code of what is wrong."""
     tried: dict[str, Callable[[], object]] = {
@@ -115,6 +139,10 @@ def checks(run: Runtime) -> dict[str, str]:
         "store": run.store.check,
         "index": run.index.count,
     }
+    return _tried(tried)
+
+
+def _tried(tried: Mapping[str, Callable[[], object]]) -> dict[str, str]:
     found = {}
     for name, check in tried.items():
         try:

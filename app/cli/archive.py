@@ -21,6 +21,7 @@ from app.cli import show
 from app.cli.options import options_of
 from app.cli.session import Session, opened, pipeline
 from audit import trail
+from audit.events import Actor
 from core import jobs
 from core.errors import Invalid, MunimentError, NotFound
 from core.identifiers import parse_record_number
@@ -155,6 +156,8 @@ def history(context: typer.Context, id_: Annotated[str, typer.Argument(metavar="
         with session.runtime.log_database.read() as reading:
             before: int | None = None
             while found := trail.history(reading, "record", record_id, before=before, limit=trail.MAX_LIMIT):
+                # Each page by itself, before it is printed: nobody knows how many there will be.
+                session.runtime.content.history_shown(record_id, len(found), by=by)
                 for event in found:
                     session.emit(show.event_json(event), show.event_text(event))
                 before = found[-1].seq
@@ -165,7 +168,8 @@ def reconcile(context: typer.Context) -> None:
     """Compare records, stored objects, index and log; repair what can be; exit 1 if they still differ."""
     with opened(options_of(context)) as session:
         session.settle()
-        indexed, strays, swept = agreement.repair(session.runtime)
+        by = session.principal().actor if session.options.token or session.options.as_name else Actor("operator")
+        indexed, strays, swept = agreement.repair(session.runtime, by=by)
         session.work_off("maintenance")
         session.settle()
         if session.served:
@@ -257,8 +261,10 @@ def _report(session: Session, taken: list[UUID], failed: int) -> None:
 
 def _record_id(session: Session, text: str) -> UUID:
     """A record by its id or its number."""
+    session.asked.is_about_record = True
     try:
-        return UUID(text)
+        session.asked.record = UUID(text)
+        return session.asked.record
     except ValueError:
         pass
     number = parse_record_number(text)
@@ -266,6 +272,7 @@ def _record_id(session: Session, text: str) -> UUID:
         found = number and record.find_by_number(reading, number, session.principal(), session.runtime.clock.now())
     if not found:
         raise NotFound("give the record's id or its number, such as 7K2M-9QXT-4")
+    session.asked.record = found.id
     return found.id
 
 

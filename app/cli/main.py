@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import processes, server
+from app.cli import processes, server, witness
 from app.cli.options import Options
 from core.errors import MunimentError
 
@@ -20,6 +20,7 @@ cli = typer.Typer(
 )
 cli.add_typer(server.cli)
 cli.add_typer(processes.cli)
+cli.add_typer(witness.cli)
 
 
 @cli.callback()
@@ -54,7 +55,7 @@ def main() -> None:
         sys.exit(1)
 
 
-_RESIDENT = frozenset({"serve", "web", "worker", "beat", "keeper", "alive"})
+_RESIDENT = frozenset({"serve", "web", "worker", "beat", "keeper", "alive", "witness"})
 """Commands that stay, or are asked every half minute: they load what they need and no more."""
 
 
@@ -72,9 +73,10 @@ def _command(arguments: list[str]) -> str | None:
 @cache
 def _gather() -> None:
     """Add the commands that work on the archive. The supervisor stays resident and needs none of their libraries."""
-    from app.cli import archive, audit, people
+    from app.cli import archive, audit, index, people
 
     cli.add_typer(archive.cli)
+    cli.add_typer(index.cli)
     cli.add_typer(archive.record_cli, name="record")
     cli.add_typer(audit.cli, name="audit")
     cli.add_typer(people.user_cli, name="user")

@@ -8,7 +8,18 @@ from uuid import UUID
 import typer
 from sqlalchemy import select
 
-from accounts import departments, entities, first_account, grant_requests, passwords, people, rights, setup, tokens
+from accounts import (
+    departments,
+    directory,
+    entities,
+    first_account,
+    grant_requests,
+    passwords,
+    people,
+    rights,
+    setup,
+    tokens,
+)
 from accounts.departments import Department
 from accounts.entities import LegalEntity, NewEntity
 from accounts.permissions import ROLES, Role, works_in_department
@@ -80,6 +91,7 @@ def list_(context: typer.Context) -> None:
             ids = list(reading.scalars(select(people.Person.id).order_by(people.Person.added_at)))
             names = {row.id: row for row in people.open_names(reading, ids, runtime.keys)}
             now = runtime.clock.now()
+            directory.note_shown(runtime.log, ids, by=by, at=now)
             for person in ids:
                 roles = sorted({row.value.role for row in rights.grants_at(reading, person, now)})
                 shown = names[person].sign_in_name if person in names else ""

@@ -2,9 +2,10 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import typer
@@ -15,13 +16,17 @@ from app import handlers, logs, settings
 from app.build import build, signer_of
 from app.celery_app import WORKED_BY_WORKER, Waker, make
 from app.cli.options import Options
+from app.cli.refusals import Asked, note
 from app.folders import folder_of
-from app.keeper import Keeper
+from app.keeper import LOOK_SECONDS, Keeper
 from app.prepare import prepare
 from app.runner import Runner, renewing_leases
 from app.runtime import Runtime
 from core import jobs, leases
-from core.errors import Forbidden
+from core.errors import Forbidden, NotFound
+
+_LOOK_SECONDS = 0.5
+"""How often a command looks at what a server does for it."""
 
 
 class WhoActs(Forbidden):
@@ -38,6 +43,8 @@ class Session:
     runtime: Runtime
     served: bool
     """A server runs on the data folder and does the later work."""
+    asked: Asked = field(default_factory=Asked)
+    """What is known of the command, should it be refused."""
 
     def principal(self) -> Principal:
         """Who acts.
@@ -45,6 +52,12 @@ class Session:
         Raises:
             WhoActs: neither a token nor a name was given, or the token is not valid.
         """
+        self.asked.naming = True
+        self.asked.by = self._principal()
+        self.asked.naming = False
+        return self.asked.by
+
+    def _principal(self) -> Principal:
         now = self.runtime.clock.now()
         with self.runtime.main.read() as session:
             if self.options.token:
@@ -61,13 +74,29 @@ class Session:
         if self.options.token or self.options.as_name:
             return self.principal()
         with self.runtime.main.read() as session:
-            return setup.operator(session, self.runtime.clock.now())
+            self.asked.by = setup.operator(session, self.runtime.clock.now())
+        return self.asked.by
 
     def settle(self) -> None:
         """Without a server: move what the command wrote into the log, and bring the index up to date."""
         if not self.served:
             with _keeper(self.runtime) as keeper:
                 keeper.settle()
+
+    @contextmanager
+    def keeping(self) -> Iterator[Callable[[], None]]:
+        """Gives what does the keeper's next piece of work; where a server has a keeper, it waits a moment for that."""
+        if self.served:
+            yield lambda: time.sleep(_LOOK_SECONDS)
+            return
+        with _keeper(self.runtime) as keeper:
+
+            def step() -> None:
+                if not keeper.step():
+                    time.sleep(LOOK_SECONDS)
+
+            yield step
+            keeper.settle()
 
     def work_off(self, queue: str) -> None:
         """Without a server: run what waits in a queue."""
@@ -108,7 +137,12 @@ def opened(options: Options) -> Iterator[Session]:
                 leases.void_matching(session, leases.holders_of_host())
                 jobs.release_held_by(session, leases.holders_of_host(), at=runtime.clock.now())
         stack.callback(runtime.close)
-        yield Session(options, runtime, served)
+        command = Session(options, runtime, served)
+        try:
+            yield command
+        except (Forbidden, NotFound) as error:
+            note(runtime, command.asked, error)
+            raise
 
 
 @contextmanager

@@ -41,6 +41,7 @@ token.manage          -      -                -                   -    -        
 installation.manage   -      -                -                   -    -        yes            admin
 audit.read            -      -                -                   yes  yes      -              audit
 audit.verify          -      -                yes                 yes  yes      -              audit
+report.decide         -      -                yes                 -    -        -              audit
 """
 
 HERE, ELSEWHERE = uuid4(), uuid4()

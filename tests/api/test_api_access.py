@@ -13,7 +13,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from accounts.permissions import PERMISSIONS, ROLE_PERMISSIONS
-from api.deps import ANYBODY, LOOPBACK_OR, SIGNED_IN, permission_of
+from api.deps import ANYBODY, LOOPBACK_OR, OPEN_LOG_OR, SIGNED_IN, permission_of
 from api.rest import routes
 from tests.support.app import ROLES, STRANGER, Office, form_of
 
@@ -93,6 +93,29 @@ def _token(office: Office) -> Request:
     return f"{V1}/me/tokens/{made.json()['id']}", {}
 
 
+def _report_asked(office: Office) -> Request:
+    body = {
+        "person": str(office.people["clerk"]),
+        "entity": str(office.entity),
+        "from": "2026-11-01T00:00:00Z",
+        "to": "2026-12-01T00:00:00Z",
+        "reason": "leak",
+        "reference": "CASE-1",
+    }
+    return f"{V1}/audit/person-reports", {"json": body}
+
+
+def _report(office: Office) -> str:
+    path, arguments = _report_asked(office)
+    return str(office.client("auditor").post(path, **arguments).json()["id"])
+
+
+def _report_confirmed(office: Office) -> Request:
+    path = f"{V1}/audit/person-reports/{_report(office)}"
+    assert office.client("officer").post(f"{path}/decision", json={"confirmed": True}).status_code == 200
+    return f"{path}/entries", {}
+
+
 def _fixed(path: str, **arguments: Any) -> Callable[[Office], Request]:
     return lambda _: (path, arguments)
 
@@ -166,12 +189,51 @@ REQUESTS: dict[tuple[str, str], tuple[str, Callable[[Office], Request]]] = {
         lambda office: (f"{V1}/grant-requests/{_request_for_grant(office)}", {}),
     ),
     ("DELETE", f"{V1}/grants/{{grant_id}}"): ("admin", lambda office: (f"{V1}/grants/{_grant(office)}", {})),
+    ("GET", f"{V1}/grants/due"): ("auditor", _fixed(f"{V1}/grants/due")),
+    ("POST", f"{V1}/grants/{{grant_id}}/sign-off"): (
+        "officer",
+        lambda office: (f"{V1}/grants/{_grant(office)}/sign-off", {"json": {"kept": True}}),
+    ),
     ("GET", f"{V1}/me"): ("dpo", _fixed(f"{V1}/me")),
     ("GET", f"{V1}/me/tokens"): ("dpo", _fixed(f"{V1}/me/tokens")),
     ("POST", f"{V1}/me/tokens"): ("dpo", _fixed(f"{V1}/me/tokens", json={"scopes": ["audit"]})),
     ("DELETE", f"{V1}/me/tokens/{{token_id}}"): ("clerk", _token),
     ("GET", f"{V1}/audit/checkpoint"): ("auditor", _fixed(f"{V1}/audit/checkpoint")),
+    ("GET", f"{V1}/audit/tile/entries/{{path:path}}"): ("auditor", _fixed(f"{V1}/audit/tile/entries/000.p/2")),
+    ("GET", f"{V1}/audit/tile/{{path:path}}"): ("auditor", _fixed(f"{V1}/audit/tile/0/000.p/2")),
+    ("GET", f"{V1}/audit/consistency"): ("auditor", _fixed(f"{V1}/audit/consistency?from=1")),
     ("GET", f"{V1}/audit/proof/{{seq}}"): ("auditor", _fixed(f"{V1}/audit/proof/1")),
+    ("GET", f"{V1}/audit/witnessed"): ("auditor", _fixed(f"{V1}/audit/witnessed")),
+    ("GET", f"{V1}/audit/timestamps"): ("auditor", _fixed(f"{V1}/audit/timestamps")),
+    ("GET", f"{V1}/audit/seals"): ("auditor", _fixed(f"{V1}/audit/seals")),
+    ("GET", f"{V1}/audit/trail"): ("auditor", _fixed(f"{V1}/audit/trail?action=record.captured")),
+    ("GET", f"{V1}/audit/trail/{{seq}}"): ("auditor", _fixed(f"{V1}/audit/trail/1")),
+    ("GET", f"{V1}/audit/sample"): (
+        "auditor",
+        lambda office: (f"{V1}/audit/sample?entity={office.entity}&class=supplier_invoice&year=2025&count=5", {}),
+    ),
+    ("GET", f"{V1}/me/file-accesses"): ("clerk", _fixed(f"{V1}/me/file-accesses")),
+    ("GET", f"{V1}/audit/person-reports"): ("auditor", _fixed(f"{V1}/audit/person-reports")),
+    ("POST", f"{V1}/audit/person-reports"): ("auditor", _report_asked),
+    ("POST", f"{V1}/audit/person-reports/{{report_id}}/decision"): (
+        "officer",
+        lambda office: (f"{V1}/audit/person-reports/{_report(office)}/decision", {"json": {"confirmed": True}}),
+    ),
+    ("GET", f"{V1}/audit/person-reports/{{report_id}}/entries"): ("auditor", _report_confirmed),
+    ("GET", f"{V1}/audit/state"): ("auditor", _fixed(f"{V1}/audit/state")),
+    ("GET", f"{V1}/audit/seen"): (
+        "auditor",
+        lambda office: (f"{V1}/audit/seen?record={_read_record(office)}", {}),
+    ),
+    ("GET", f"{V1}/audit/could-see"): (
+        "auditor",
+        lambda office: (f"{V1}/audit/could-see?record={_read_record(office)}&day=2026-01-02", {}),
+    ),
+    ("GET", f"{V1}/audit/role-sees"): (
+        "auditor",
+        lambda office: (f"{V1}/audit/role-sees?role=records_manager&entity={office.entity}&day=2026-01-02", {}),
+    ),
+    ("POST", f"{V1}/audit/exports"): ("auditor", _fixed(f"{V1}/audit/exports", json={"range": "0..9"})),
     ("GET", "/healthz"): (STRANGER, _fixed("/healthz")),
     ("GET", "/metrics"): (STRANGER, _fixed("/metrics")),
     ("GET", f"{V1}/openapi.json"): (STRANGER, _fixed(f"{V1}/openapi.json")),
@@ -186,6 +248,7 @@ def _keys() -> list[tuple[str, str]]:
 
 def test_every_route_of_the_application_states_one_permission(shared_office: Office) -> None:
     known = {*PERMISSIONS, ANYBODY, SIGNED_IN, *(LOOPBACK_OR + each for each in PERMISSIONS)}
+    known.add(OPEN_LOG_OR + "audit.verify")
     paths = [route for route in shared_office.app.routes if isinstance(route, APIRoute)]
     silent = [route.path for route in paths if permission_of(route) not in known]
     assert silent == []
@@ -206,7 +269,7 @@ def test_a_request_succeeds_for_one_role_and_for_none_without_the_permission(
     shared_office: Office, method: str, path: str
 ) -> None:
     route = next(route for route in REST if route.path == path and method in (route.methods or ()))
-    permission = permission_of(route) or ""
+    permission = (permission_of(route) or "").removeprefix(OPEN_LOG_OR)
     allowed, build = REQUESTS[method, path]
     address, arguments = build(shared_office)
 
@@ -228,7 +291,7 @@ def test_a_request_succeeds_for_one_role_and_for_none_without_the_permission(
 @pytest.mark.parametrize(("method", "path"), sorted(REQUESTS), ids=lambda value: re.sub(r"[{}]", "", value))
 def test_a_token_reaches_no_farther_than_its_scopes(shared_office: Office, method: str, path: str) -> None:
     route = next(route for route in REST if route.path == path and method in (route.methods or ()))
-    permission = permission_of(route) or ""
+    permission = (permission_of(route) or "").removeprefix(OPEN_LOG_OR)
     if permission not in PERMISSIONS:
         return
     allowed, build = REQUESTS[method, path]

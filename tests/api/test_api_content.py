@@ -146,7 +146,7 @@ def test_the_event_is_in_the_log_before_the_first_byte_leaves(shared_office: Off
         seen.append((message["type"], shared_office.actions_since(before)))
 
     shared_office.ask("clerk", "GET", path, look)
-    assert seen[0] == ("http.response.start", ["record.opened"])
+    assert seen[0] == ("http.response.start", ["record.downloaded"])
 
 
 def test_text_not_read_yet_is_said_so(shared_office: Office) -> None:

@@ -168,3 +168,18 @@ def test_a_session_gets_a_new_secret_in_time_and_the_old_one_ends(office: Office
         for row in session.scalars(select(UserSession)):
             row.rotated_at -= timedelta(seconds=31)
     assert Client(office.app, {}, {name: secret}).get(f"{V1}/me").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("name", "token", "status"),
+    [("clerk", None, 422), ("admin", None, 403), ("clerk", "mun_none", 401)],
+    ids=["who may ask is told what is wrong", "who may not is refused first", "nor is a token that is none told"],
+)
+def test_who_may_come_in_is_asked_before_what_they_ask(
+    shared_office: Office, name: str, token: str | None, status: int
+) -> None:
+    headers = {"Authorization": f"Bearer {token or shared_office.token(name)}"}
+    before = shared_office.leaves()
+    answer = Client(shared_office.app, headers).get("/api/v1/search?limit=0")
+    assert answer.status_code == status
+    assert shared_office.actions_since(before) == (["request.refused"] if status == 403 else [])

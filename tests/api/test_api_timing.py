@@ -20,7 +20,7 @@ def test_what_waits_for_the_log_says_how_long_and_gives_its_receipt(shared_offic
     with shared_office.runtime.log_database.read() as session:
         entry = trail.entry(session, int(seq))
     assert entry.leaf_hash.hex() == leaf
-    assert (entry.action, entry.request) == ("record.opened", answer.headers["muniment-request"])
+    assert (entry.action, entry.request) == ("record.downloaded", answer.headers["muniment-request"])
 
 
 def test_what_logs_nothing_says_nothing_of_it(shared_office: Office) -> None:

@@ -16,7 +16,7 @@ from tests.support.app import ROLES, Office
 
 ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
 SEEN = [route for route in ROUTES if "GET" in route.methods and "{" not in route.path]
-OPEN = {"/", "/sign-in", "/setup", "/favicon.ico"}
+OPEN = {"/", "/sign-in", "/setup", "/favicon.ico", "/verify", "/verify/muniment_verify.py"}
 
 
 def the_record(office: Office) -> UUID:
@@ -71,6 +71,18 @@ def test_states_of_records_that_are_not_ones_own_are_left_out(pages_office: Offi
     record = the_record(pages_office)
     assert pages_office.browser("hr")[0].get(f"/upload/states?ids={record}").json() == {}
     assert str(record) in pages_office.browser("clerk")[0].get(f"/upload/states?ids={record}").json()
+
+
+def test_the_print_view_shows_facts_and_pages_and_where_the_log_has_it(pages_office: Office) -> None:
+    record, browser = the_record(pages_office), pages_office.browser("clerk")[0]
+    before = pages_office.leaves()
+    answer = browser.get(f"/records/{record}/print")
+    assert answer.status_code == 200
+    assert "rechnung.txt" in answer.text
+    assert f"/api/v1/records/{record}/pages/1.png?width=1200" in answer.text
+    assert f"The log has entry {before} for it." in answer.text
+    assert pages_office.actions_since(before) == ["record.print_view_requested"]
+    assert pages_office.browser("hr")[0].get(f"/records/{record}/print").status_code == 404
 
 
 def test_search_finds_counts_and_suggests_nothing_of_others(pages_office: Office) -> None:

@@ -123,6 +123,24 @@ def test_pages_looked_at_one_after_the_other_stand_in_one_sentence() -> None:
     assert [(s.text, s.first, s.last) for s in told] == [("You looked at 3 pages.", 7, 9)]
 
 
+@pytest.mark.parametrize(
+    ("action", "purpose", "text"),
+    [
+        ("record.downloaded", "download", "You downloaded the file."),
+        ("record.previewed", "preview", "You saw its preview beside a list."),
+        ("record.thumbnail_shown", "thumbnail", "You saw a thumbnail of it."),
+        ("record.page_shown", "page_image", "You looked at a page."),
+        ("record.print_view_requested", "print", "You asked for its print view."),
+        ("record.history_shown", None, "You looked at what happened to it."),
+        ("record.table_taken", None, "You took it away in a table."),
+    ],
+)
+def test_each_way_to_see_a_record_has_words_of_its_own(action: str, purpose: str | None, text: str) -> None:
+    said = {"purpose": purpose} if purpose else {}
+    (told,) = sentences.tell([entry(action, Actor("person", READER), **said)], NAMES)
+    assert told.text == text
+
+
 def test_the_programs_own_reads_do_not_bury_what_people_did() -> None:
     entries = [entry("record.opened", Actor("system", None, "pipeline"), purpose="work", part="original")]
     assert sentences.tell(entries, NAMES) == []

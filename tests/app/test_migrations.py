@@ -9,6 +9,8 @@ from alembic.script import ScriptDirectory
 
 from app import migrate
 from app.folders import DataFolder
+from audit.body import body_bytes
+from audit.leaf import leaf_hash, splice
 from core.sqlite import SqliteDatabase
 
 LINES = ("main", "log")
@@ -89,3 +91,22 @@ def test_data_of_a_newer_program_is_refused_in_words(tmp_path: Path):
     connection.close()
     with pytest.raises(migrate.NewerData):
         migrate.upgrade(folder)
+
+
+def test_entries_written_before_are_found_by_their_request_afterwards(tmp_path: Path):
+    database = SqliteDatabase(tmp_path / "log.db")
+    draft = {"action": "test.done", "actor": {"k": "system", "n": "test"}, "outcome": "done", "t": 1}
+    with database.exclusive():
+        migrate.upgrade_engine(database.engine, "log", "0002")
+        for seq, request in enumerate([None, "ab" * 16, "job-7"]):
+            body = draft | {"id": f"{seq:032x}"} | ({"r": request} if request else {})
+            entry = splice(body_bytes(body), sequence=seq, appended_us=1, previous=bytes(32))
+            with sqlite3.connect(database.path) as connection:
+                connection.execute(
+                    "INSERT INTO audit_leaves VALUES (?, ?, ?, ?)", (seq, entry, leaf_hash(entry), bytes([seq] * 16))
+                )
+        migrate.upgrade_engine(database.engine, "log")
+    database.close()
+    with sqlite3.connect(database.path) as connection:
+        rows = connection.execute("SELECT topic, key, seq FROM audit_trail ORDER BY seq").fetchall()
+    assert rows == [("request", bytes.fromhex("ab" * 16), 1), ("request", b"job-7", 2)]

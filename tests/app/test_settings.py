@@ -31,6 +31,14 @@ from app.settings import BadSetting, Settings, describe, load, secret
         ),
         pytest.param({"MUNIMENT_CLAMD": "clamd.example.org"}, "127.0.0.1:3310", id="a scanner without a port"),
         pytest.param({"MUNIMENT_CLAMD": "tcp://clamd:x"}, "127.0.0.1:3310", id="a scanner with a word for a port"),
+        pytest.param({"MUNIMENT_TIMESTAMP_URL": "https://tsa"}, "go together", id="stamps that nobody vouches for"),
+        pytest.param({"MUNIMENT_TIMESTAMP_CA": "/ca.pem"}, "go together", id="an authority that is not asked"),
+        pytest.param(
+            {"MUNIMENT_TIMESTAMP_URL": "ftp://tsa", "MUNIMENT_TIMESTAMP_CA": "/ca.pem"},
+            "https://",
+            id="a stamping service that is none",
+        ),
+        pytest.param({"MUNIMENT_WITNESS_SECONDS": "0"}, "witness_seconds", id="witnesses asked all the time"),
         pytest.param({"MUNIMENT_PKCS11_MODULE": "/lib/p11.so"}, "pkcs11_token", id="a key service without a token"),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_file_left_behind_by_a_crash_is_put_right(world: World) -> None:
         world.file.unlink()
         if left is not None:
             world.file.write_text(left)
-        world.signer().start()
+        world.signer().sign_if_grown()
         assert world.file.read_text() == after
 
 

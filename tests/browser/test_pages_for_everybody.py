@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = ("/search", "/search?q=rechnung", "/search?q=zzzz", "/upload", "/review", "/attention", "/case-files",
          "/case-files/new", "/people", "/people/new", "/profile", "/profile/password", "/settings",
-         "/settings/entities/new", "/nothing-here")  # fmt: skip
+         "/settings/entities/new", "/verify", "/nothing-here")  # fmt: skip
 WIDTHS = (1440, 390)
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 

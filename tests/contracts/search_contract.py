@@ -10,6 +10,7 @@ put the same record first, and always the first of the one is among the first ``
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from core.errors import Invalid
+from core.errors import Conflict, Invalid
 from core.identifiers import new_id
 from search.analysis import stem, stems, tokens
 from search.folding import squeeze
@@ -327,6 +328,82 @@ class SearchContract:
         assert erasure.lost in ((), (gone,))
         assert found(reader, "common") - {gone} == set(kept)
         assert index.erase([erased], reload).shards == 0
+
+    def test_it_is_rebuilt_while_searched_and_no_change_is_lost(self, index: SearchIndex, reader: SearchReader) -> None:
+        documents = {each.record_id: each for each in fill(index, [a_document(f"common w{n}") for n in range(200)])}
+        first, second, third, fourth, *_, last = documents
+        late, added, changed, other = (a_document(each) for each in ("late", "added", "changed", "other"))
+        late, changed = replace(late, record_id=second, revision=3), replace(changed, record_id=third, revision=2)
+        other = replace(other, record_id=last, access_set=7)
+
+        def reload(record_ids: Sequence[UUID]) -> Iterator[IndexDocument]:
+            read = [documents[each] for each in record_ids]
+            if second in record_ids:
+                # A newer state is put, and a record is taken out, after this one was read.
+                fill(index, [late])
+                index.remove([fourth])
+                index.commit()
+            yield from read
+
+        told = []
+        assert reader.building() is None
+        for done in index.rebuild(list(documents), reload):
+            told.append(done)
+            assert reader.count() in (198, 199)
+            assert found(reader, "late") == {second}
+            if len(told) == 1:
+                # Its batch is past; of another one it is still to come.
+                assert index.hide([first]) == {first}
+                fill(index, [added, changed])
+                assert index.retag({last: 7}) <= {last}
+                (documents[last],) = fill(index, [other])
+            assert reader.building() in (done, done - 1, done)
+        assert told == [64, 128, 192, 200]
+        assert reader.building() is None
+        for each in (reader, index):
+            assert each.count() == len(dict(each.ids())) == 199
+            assert (found(each, "late"), found(each, "changed")) == ({second}, {third})
+            assert (found(each, "added"), found(each, "other")) == ({added.record_id}, {last})
+            assert found(each, "other", access_sets=[7]) == {last}
+            assert (found(each, "w0"), found(each, "w2"), found(each, "w3")) == (set(), set(), set())
+            assert found(each, "w4") == {list(documents)[4]}
+        (after,) = fill(index, [a_document("after")])
+        index.remove([second])
+        index.commit()
+        assert (found(reader, "after"), found(reader, "late")) == ({after.record_id}, set())
+
+    def test_a_rebuild_leaves_out_what_is_gone_and_brings_in_what_was_missing(
+        self, index: SearchIndex, reader: SearchReader
+    ) -> None:
+        _, kept = fill(index, [a_document("common"), a_document("common")])
+        missing = a_document("common")
+        wanted = {each.record_id: each for each in (kept, missing)}
+        told = list(index.rebuild([*wanted, new_id()], lambda ids: (wanted[each] for each in ids if each in wanted)))
+        assert told == [2]
+        assert found(reader, "common") == set(wanted)
+        assert list(index.rebuild([], lambda ids: iter(()))) == []
+        assert (reader.count(), found(reader, "common")) == (0, set())
+
+    def test_a_rebuild_that_ends_early_changes_nothing(self, index: SearchIndex, reader: SearchReader) -> None:
+        documents = {each.record_id: each for each in fill(index, [a_document("common") for _ in range(70)])}
+
+        def broken(record_ids: Sequence[UUID]) -> Iterator[IndexDocument]:
+            yield documents[record_ids[0]]
+            raise Conflict("the text cannot be read")
+
+        with pytest.raises(Conflict):
+            list(index.rebuild(list(documents), broken))
+        left = index.rebuild(list(documents), lambda ids: (documents[each] for each in ids))
+        next(left)
+        (added,) = fill(index, [a_document("added")])
+        left.close()
+        assert reader.building() is None
+        assert found(reader, "common") == set(documents)
+        assert found(reader, "added") == {added.record_id}
+        # The next one begins afresh.
+        everything = documents | {added.record_id: added}
+        assert list(index.rebuild(list(everything), lambda ids: (everything[each] for each in ids))) == [64, 71]
+        assert (found(reader, "common"), found(reader, "added")) == (set(documents), {added.record_id})
 
     @pytest.mark.parametrize("sort", ["date", "-date", "received", "-received", "total", "-total"])
     def test_pages_by_number_show_each_record_once_in_order(

@@ -4,6 +4,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import event, text
 from core.database import MainTable
 from core.errors import Unavailable
 from core.leases import ProcessLease
-from core.sqlite import Busy, Damaged, DiskTrouble, SqliteDatabase
+from core.sqlite import LONG, Busy, Damaged, DiskTrouble, SqliteDatabase
 from tests.contracts.database_contract import OPENING, DatabaseContract, count, lease, write
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -130,6 +131,16 @@ def test_deleted_text_does_not_linger_in_the_file(database, tmp_path):
         assert session.scalar(text("PRAGMA secure_delete")) in (1, 2)
     database.close()
     assert word.encode() not in database.path.read_bytes()
+
+
+def test_a_writer_that_keeps_others_waiting_is_told_of(database, caplog):
+    caplog.set_level("INFO", "muniment.database")
+    with database.write():
+        time.sleep(0.06)
+    with database.write():
+        pass
+    assert [(each.message, each.id) for each in caplog.records] == [(LONG, database.path.stem)]
+    assert caplog.records[0].ms >= 60
 
 
 def test_files_are_for_the_owner_only(database):

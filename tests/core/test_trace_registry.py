@@ -1,5 +1,6 @@
 """Every table and folder is registered: a place that nobody knows of could keep what was promised to be gone."""
 
+from dataclasses import fields
 from pathlib import Path
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pytest
 
 from app import schema
 from app.folders import DataFolder
+from app.settings import _SCHEMES, Settings
 from core import trace
 from core.trace import TableTrace, Unregistered
 
@@ -41,6 +43,13 @@ def test_every_folder_of_the_data_folder_has_a_trace(tmp_path: Path) -> None:
     made = {path.name for path in tmp_path.iterdir()}
     registered = {each.folder.split("/")[0] for each in trace.folders()} | {"db"}
     assert made - registered == set()
+
+
+def test_every_server_that_the_settings_name_has_a_trace() -> None:
+    known = {each.name for each in fields(Settings)}
+    assert {each.setting for each in trace.servers()} <= known
+    # Each address, and the one server that is a library.
+    assert {*_SCHEMES, "clamd", "pkcs11_module"} <= {each.setting for each in trace.servers()}
 
 
 def test_a_table_is_registered_once_for_a_subject() -> None:

@@ -126,12 +126,16 @@ def test_the_history_names_each_step_with_its_position_and_no_person(filled):
     (record,) = _ids(firm, "zwetschgenkompott")
     rows = firm("record", "history", record, by="anna", as_json=True).rows
     actions = [row["action"] for row in rows][::-1]
-    assert actions[0] == "record.captured"
+    # A change goes by the intake: the worker's first read may be in the log before it.
+    assert "record.captured" in actions[:2]
     assert {"record.read", "record.searched", "record.opened"} <= set(actions)
     assert [row["seq"] for row in rows] == sorted((row["seq"] for row in rows), reverse=True)
     before = len(rows)
     firm("record", "show", record, by="anna")
-    assert len(firm("record", "history", record, by="anna", as_json=True).rows) == before + 1
+    # To look at the history is an entry too.
+    newest = firm("record", "history", record, by="anna", as_json=True).rows
+    assert len(newest) == before + 2
+    assert [row["action"] for row in newest[:2]] == ["record.opened", "record.history_shown"]
     words = firm("record", "history", record, by="anna").out
     assert "the operator" in words
     assert "anna" not in words

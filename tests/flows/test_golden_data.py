@@ -39,6 +39,10 @@ def test_a_data_folder_of_an_earlier_release_is_taken_over_whole(kept: Path, tmp
         assert muniment("--as", "anna", "record", "download", each["number"], "--to", str(target)).code == 0
         assert hashlib.sha256(target.read_bytes()).hexdigest() == each["sha256"]
     assert muniment("reconcile").code == 0
+    database = SqliteDatabase(tmp_path / "data" / "db" / "main.db")
+    with database.read() as session:
+        assert session.scalar(text("SELECT count(*) FROM object_locks")) == known.get("locks", 0)
+    database.close()
 
 
 def _root_of(data: Path, size: int) -> str:

@@ -206,13 +206,13 @@ class _Watch:
         self._running.start(name, kind, *(("--port", "0") if kind == "web" else ()))
 
 
-def wait_until_idle(runtime: Runtime) -> None:
+def wait_until_idle(runtime: Runtime, seconds: float = IDLE_SECONDS) -> None:
     """Until no job and no change waits.
 
     Raises:
-        AssertionError: some do after three minutes; it lists them.
+        AssertionError: some do after ``seconds``; it lists them.
     """
-    end = time.monotonic() + IDLE_SECONDS
+    end = time.monotonic() + seconds
     waits = jobs.Job.state.in_((jobs.READY, jobs.LEASED))
     while True:
         with suppress(Unavailable), runtime.main.read() as session:

@@ -3,6 +3,8 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -18,7 +20,7 @@ from accounts import tokens
 from app import reconcile
 from app.build import build
 from app.settings import Settings
-from audit import intake
+from audit import intake, muniment_verify
 from audit.check import check
 from core import jobs
 from core.clock import SystemClock
@@ -209,5 +211,10 @@ def _look(folder: Path, outcome: Outcome) -> None:
         outcome.agreement = reconcile.look(runtime)
         verdict = check(runtime.log_database, file=folder / "log" / "checkpoint")
         outcome.fault = None if verdict.fault is None else f"{verdict.fault.position}: {verdict.fault.sentence}"
+        published = subprocess.run(
+            [sys.executable, muniment_verify.__file__, folder / "log"], capture_output=True, text=True, check=False
+        )
+        if published.returncode:
+            outcome.fault = outcome.fault or published.stdout
     finally:
         archive.close()

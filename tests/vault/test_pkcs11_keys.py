@@ -96,6 +96,21 @@ def test_without_the_token_nothing_opens_and_everything_does_when_it_is_back(
     assert service.unwrap(epoch) == key
 
 
+@pytest.mark.parametrize("asked_first", ["unwrap", "fingerprint_key", "destroy"])
+def test_a_session_that_shows_nothing_is_not_kept(
+    asked_first: str, service: Pkcs11Keys, hsm: SoftHSM, token: Token
+) -> None:
+    epoch = new_id()
+    service.create(epoch)
+    hsm.stop()
+    try:
+        with pytest.raises(KeyServiceAway):
+            getattr(service, asked_first)(*([] if asked_first == "fingerprint_key" else [epoch]))
+    finally:
+        hsm.start()
+    assert service.unwrap(epoch)
+
+
 def test_a_key_already_held_is_forgotten_in_time_and_not_for_lack_of_the_token(
     service: Pkcs11Keys, hsm: SoftHSM
 ) -> None:

@@ -12,6 +12,9 @@ const pages = {
   rows: () => import("./rows.js"),
   record: () => import("./record.js"),
   review: () => import("./review.js"),
+  print: () => import("./print.js"),
+  audit: () => import("./audit.js"),
+  verify: () => import("./verify.js"),
 };
 
 armKeys();

@@ -140,12 +140,6 @@ function light(number, [left, top, right, bottom]) {
   pages.scrollTo({ top: y - pages.clientHeight / 3 });
 }
 
-const printer = document.getElementById("print");
-if (printer) {
-  printer.hidden = false;
-  printer.addEventListener("click", () => window.print());
-}
-
 // While it is being read, look once in a while; never while somebody fills in a form.
 const reading = document.querySelector("[data-reload]");
 if (reading) {

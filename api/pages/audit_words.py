@@ -1,0 +1,130 @@
+"""Entries of the log as sentences for those who oversee: who, by department and without a name, and what.
+
+The words of an action stand here; one without words of its own is told by what the catalogue
+says of it, so that a new action is readable at once.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from api.i18n import gettext as _
+from api.i18n import ngettext
+from api.pages import shown, words
+from audit.events import description_of
+from audit.trail import TrailEntry
+
+
+def who(entry: TrailEntry, reader: UUID | None, departments: Mapping[UUID, str]) -> str:
+    """The subject of a sentence."""
+    by = entry.by
+    if by.kind == "system":
+        return _("Muniment")
+    if by.id is not None and by.id == reader:
+        return _("You")
+    department = departments.get(by.department) if by.department is not None else None
+    if by.kind == "operator":
+        return _("An operator at the machine's command line")
+    if department is not None:
+        return _("A colleague in %(department)s") % {"department": department}
+    return _("A colleague") if entry.alias is not None else _("Somebody who was not identified")
+
+
+def sentence(entry: TrailEntry, reader: UUID | None, departments: Mapping[UUID, str]) -> str:
+    """One entry, told."""
+    subject = who(entry, reader, departments)
+    found = _phrase(entry)
+    if found:
+        return f"{subject} {found}"
+    described = description_of(entry.action)
+    told = _(described) if described is not None else _("this program does not know the action %s") % entry.action
+    return f"{subject}: {told}"
+
+
+def action_choices(actions: list[str]) -> list[tuple[str, list[str]]]:
+    """Actions to choose from, under the thing each begins with."""
+    groups: dict[str, list[str]] = {}
+    for action in actions:
+        groups.setdefault(action.partition(".")[0], []).append(action)
+    return sorted(groups.items())
+
+
+def outcome(code: str) -> str:
+    """How it ended."""
+    return {"done": _("Done"), "refused": _("Refused"), "failed": _("Failed")}.get(code, code)
+
+
+def way(code: str) -> str:
+    """How a record was seen."""
+    return {
+        "view": _("page opened"),
+        "preview": _("preview"),
+        "text": _("text read"),
+        "download": _("file downloaded"),
+        "page_image": _("page image"),
+        "thumbnail": _("thumbnail"),
+        "print": _("print view"),
+        "listed": _("in a list"),
+        "searched": _("in search results"),
+        "history_shown": _("history"),
+        "work": _("the program’s own reading"),
+    }.get(code, code.replace("_", " "))
+
+
+def filter_name(code: str) -> str:
+    """What a filter asks about."""
+    return {
+        "record": _("Record"),
+        "case_file": _("Case file"),
+        "class": _("Class"),
+        "action": _("Action"),
+        "outcome": _("Outcome"),
+        "department": _("Department"),
+        "request": _("Request"),
+        "from": _("From"),
+        "to": _("To"),
+    }.get(code, code)
+
+
+def _phrase(entry: TrailEntry) -> str:
+    details = entry.details
+    records = sum(1 for thing in entry.objects if thing.kind == "record")
+    if entry.action == "record.captured":
+        channel = words.channel(str(details.get("channel", "")))
+        return _("took in a record: %(channel)s, %(size)s.") % {
+            "channel": channel,
+            "size": shown.size(int(details.get("size", 0))),
+        }
+    if entry.action == "record.searched":
+        return ngettext("searched; one record was shown.", "searched; %(count)s records were shown.", records) % {
+            "count": records
+        }
+    if entry.action == "record.listed":
+        return ngettext("saw a record in a list.", "saw %(count)s records in a list.", records) % {"count": records}
+    if entry.action == "record.opened":
+        return _("opened a record: %(way)s.") % {"way": way(str(details.get("purpose", "")))}
+    if entry.action == "record.placed":
+        return _("filed a record under the class “%(class)s”.") % {"class": words.record_class(details.get("class"))}
+    if entry.action == "audit.trail_read":
+        return ngettext(
+            "read one entry of this trail.", "read %(count)s entries of this trail.", int(details.get("shown", 0))
+        ) % {"count": details.get("shown", 0)}
+    if entry.action == "audit.access_reviewed":
+        return {
+            "saw": _("asked who saw a record."),
+            "could_see": _("asked who could see a record on a day."),
+            "role": _("asked what a role opened on a day."),
+        }.get(str(details.get("question")), "")
+    return {
+        "audit.health_read": _("looked at the state of the log."),
+        "record.downloaded": _("downloaded the file of a record."),
+        "record.previewed": _("saw the preview of a record."),
+        "record.page_shown": _("looked at a page of a record."),
+        "record.thumbnail_shown": _("saw a thumbnail of a record."),
+        "record.print_view_requested": _("asked for the print view of a record."),
+        "record.history_shown": _("looked at the history of a record."),
+        "record.refused": _("asked for a record and was refused."),
+        "request.refused": _("asked for something their roles do not allow, and was refused."),
+        "record.read": _("read a record and proposed where it belongs."),
+        "log.heartbeat": _("noted that the log is alive."),
+        "log.started": _("began this log."),
+    }.get(entry.action, "")
