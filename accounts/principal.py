@@ -89,7 +89,7 @@ class Principal:
         Raises:
             KeyError: there is no such permission; a defect of the program.
         """
-        if not self._reaches(permission):
+        if not self.reaches(permission):
             return False
         if self.kind == "system":
             return permission in SYSTEM_DUTIES[self.name or ""]
@@ -131,12 +131,13 @@ class Principal:
         """
         return any(grant.named_clerk and grant.entity == entity for grant in self._giving("record.read"))
 
-    def _reaches(self, permission: str) -> bool:
+    def reaches(self, permission: str) -> bool:
+        """Whether the token and the moment let ``permission`` through, whatever gives it."""
         scope = scope_of(permission)
         return permission not in self.withheld and (self.scopes is None or scope in self.scopes)
 
     def _giving(self, permission: str) -> list[Grant]:
-        if not self._reaches(permission):
+        if not self.reaches(permission):
             return []
         return [grant for grant in self.grants if permission in ROLE_PERMISSIONS[grant.role]]
 

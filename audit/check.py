@@ -5,7 +5,7 @@ nodes, head row and checkpoint columns are compared with what the entries themse
 Entries appended meanwhile are left for the next time.
 """
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, replace
 from pathlib import Path
@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from audit.entries import trail_of
 from audit.leaf import Leaf
 from audit.note import NotANote, parse_checkpoint, parse_note
+from audit.trail_sums import TrailSums
 from audit.tree import CompactRange
 from audit.verify import Fault, Verdict, verify
 from core.database import Database, ReadSession
@@ -26,8 +26,7 @@ Progress = Callable[[int, int], None]
 # Plain SQL: what somebody has put into a column must arrive as it is, whatever its type.
 _HEAD = text("SELECT size, range, previous, last_append_us FROM audit_head")
 _LEAVES = text("SELECT seq, entry, hash, event_id FROM audit_leaves WHERE seq >= :first AND seq < :end ORDER BY seq")
-_TRAIL = text("SELECT topic, key, seq FROM audit_trail WHERE seq >= :first AND seq < :end")
-_BEHIND = text("SELECT (SELECT max(seq) FROM audit_leaves), (SELECT max(seq) FROM audit_trail)")
+_HIGHEST = text("SELECT count(*), max(seq) FROM audit_leaves")
 _NODES = text("SELECT height, number, hash FROM audit_nodes ORDER BY height, number")
 _CHECKPOINTS = text("SELECT size, root, range, note FROM audit_checkpoints ORDER BY size")
 _CATALOGUES = text("SELECT digest, content FROM audit_catalogues")
@@ -61,6 +60,7 @@ def check(
         stored.begin(session)
         notes = _notes(session, published)
         rows = session.execute(_CATALOGUES).all()
+    stored.trail.read(database)
     catalogues = {
         digest: content for digest, content in rows if isinstance(digest, bytes) and isinstance(content, bytes)
     }
@@ -82,11 +82,12 @@ class _Stored:
     def __init__(self, database: Database, progress: Progress | None) -> None:
         self._database, self._progress = database, progress
         self._size = 0
-        self._highest = self._behind = -1
+        self._highest = -1
         self._head: Any = None
         self.gap: Fault | None = None
         """Where the rows stop being one behind the other."""
-        self._columns: deque[tuple[Any, Any, set[tuple[Any, Any]]]] = deque()
+        self.trail = TrailSums(0)
+        self._columns: deque[tuple[Any, Any]] = deque()
         self._nodes: list[tuple[int, int, bytes]] = []
         self._ranges: dict[int, bytes] = {}
         self._signed: frozenset[int] = frozenset()
@@ -96,9 +97,10 @@ class _Stored:
     def begin(self, session: ReadSession) -> None:
         """Note where the log ends, in the snapshot that the checkpoints are read from."""
         self._head = session.execute(_HEAD).one_or_none()
-        leaf, trail = session.execute(_BEHIND).one()
-        self._highest = leaf if isinstance(leaf, int) else -1
-        self._behind = trail if isinstance(trail, int) else -1
+        count, highest = session.execute(_HIGHEST).one()
+        self._highest = highest if isinstance(highest, int) else -1
+        # No more can stand one behind the other, wherever the last was moved to.
+        self.trail = TrailSums(count)
         size = 0 if self._head is None else self._head.size
         # A head row that was set back hides no entry from the check.
         self._size = max(self._highest + 1, size if isinstance(size, int) else 0)
@@ -109,11 +111,8 @@ class _Stored:
         """The stored entries in order, their columns kept aside for ``compare``."""
         for first in range(0, self._size, _CHUNK):
             end = min(first + _CHUNK, self._size)
-            trail: defaultdict[int, set[tuple[Any, Any]]] = defaultdict(set)
             with self._database.read() as session:
                 rows = session.execute(_LEAVES, {"first": first, "end": end}).all()
-                for topic, key, seq in session.execute(_TRAIL, {"first": first, "end": end}):
-                    trail[seq].add((topic, key))
             position = first
             for seq, entry, own, event_id in rows:
                 if seq != position:
@@ -121,7 +120,7 @@ class _Stored:
                 if not isinstance(entry, bytes):
                     self.gap = Fault(position, "form", f"entry {position} is not stored as bytes")
                     return
-                self._columns.append((own, event_id, trail[position]))
+                self._columns.append((own, event_id))
                 yield entry
                 position += 1
             if position < end:
@@ -134,13 +133,13 @@ class _Stored:
 
     def compare(self, leaf: Leaf, own: bytes) -> str | None:
         """Whether the columns of the next row say what its entry says."""
-        stored, event_id, trail = self._columns.popleft()
+        stored, event_id = self._columns.popleft()
         position = leaf.sequence
         if stored != own:
             return f"the stored hash of entry {position} is not that of its bytes"
         if event_id != bytes.fromhex(leaf.body["id"]):
             return f"the stored event id of entry {position} is not the one in its bytes"
-        if trail != set(trail_of(leaf.body)):
+        if not self.trail.fits(leaf):
             return f"the trail does not list entry {position} under what it concerns"
         self._tree.append(own, self._nodes)
         if self._tree.size in self._signed:
@@ -155,8 +154,8 @@ class _Stored:
             raise _Wrong(*astuple(self.gap))
         if size < self._size:
             raise _Wrong(size, "truncated", f"entry {size} and all behind it are missing; the head row has them")
-        if self._behind >= size:
-            raise _Wrong(size, "column", f"the trail lists entry {self._behind}, and the log ends before entry {size}")
+        if self.trail.names_none(session):
+            raise _Wrong(size, "column", f"the trail lists an entry that is none; the log ends before entry {size}")
         row = () if self._head is None else tuple(self._head)
         if size and row != (size, self._tree.to_bytes(), *self._last):
             raise _Wrong(size - 1, "head", f"the head row does not fit entry {size - 1}, the last")

@@ -18,7 +18,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Connection,
-    Index,
     Integer,
     LargeBinary,
     SmallInteger,
@@ -96,10 +95,8 @@ class AuditTrail(LogTable):
     """Which entries concern what: ``actor`` and ``second`` (alias), ``action``, ``request``, ``object.<kind>``."""
 
     __tablename__ = "audit_trail"
-    __table_args__ = (
-        Index("ix_audit_trail_seq", "seq"),
-        {"sqlite_with_rowid": False},
-    )
+    # No index by position: the key says all there is, and one would hold all of it again.
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     topic: Mapped[str] = mapped_column(String(50), primary_key=True)
     key: Mapped[bytes] = mapped_column(LargeBinary(80), primary_key=True)

@@ -1,5 +1,5 @@
 """Publishing the log: how old an entry is when a checkpoint over it is there, how fast a whole log is published,
-how long a proof takes, and what an entry takes up on disk.
+how long a proof takes, and what an entry takes up on disk: a read of a record, and the mix of ``benchmarks.audit_mix``.
 
 One process appends 5,000 events a second, another signs and publishes as the keeper's thread does. The
 baseline of publishing writes and syncs the same files and does nothing else; that of a proof reads the rows of its
@@ -26,8 +26,10 @@ from audit.events import Actor
 from audit.keyfile import SigningKey
 from audit.log import Log
 from audit.publish import Folder
+from audit.seal import KeySeal
 from audit.served import inclusion
 from benchmarks.audit_append import ORIGIN, RecordRead, fresh
+from benchmarks.audit_mix import STEPS, one_document
 from benchmarks.figures import Figure, percentile
 from core.clock import SystemClock
 from core.identifiers import new_id
@@ -52,8 +54,26 @@ def run(*, quick: bool) -> list[Figure]:
         figures = _whole(database, folder)
         figures += _live(database, folder, seconds)
         figures += _proofs(database, folder, 50 if quick else 300)
-        figures += _space(database, folder)
+        figures += _space(database, folder, "read of a record")
         database.close()
+        figures += _mixed(folder / "mix", 30_000 if quick else 300_000)
+    return figures
+
+
+def _mixed(folder: Path, size: int) -> list[Figure]:
+    """The space that the events of an import and of people at work take, with the openings of their searches."""
+    folder.mkdir()
+    database = fresh(folder)
+    log = Log(database, ORIGIN, SystemClock(), seal=KeySeal(bytes(32)))
+    log.start(ORIGIN, str(_KEY.verifier))
+    for _ in range(0, size, 50 * STEPS):
+        log.record([event for _ in range(50) for event in one_document()], at=log.clock.now())
+    log.close()
+    signer = Signer(database, _KEY, folder / "log" / "checkpoint", SystemClock())
+    signer._sign()
+    signer.sign_if_grown()
+    figures = _space(database, folder, "event of the mix")
+    database.close()
     return figures
 
 
@@ -62,7 +82,7 @@ _ACTORS = [(Actor("person", new_id(), department=new_id()), new_id()) for _ in r
 
 def _event() -> RecordRead:
     by, entity = random.choice(_ACTORS)  # noqa: S311
-    return RecordRead(by=by, entity=entity, record=new_id(), request="0123456789abcdef")
+    return RecordRead(by=by, entity=entity, record=new_id(), request=os.urandom(16).hex())
 
 
 def _whole(database: SqliteDatabase, folder: Path) -> list[Figure]:
@@ -189,7 +209,7 @@ def _proofs(database: SqliteDatabase, folder: Path, count: int) -> list[Figure]:
     ]
 
 
-def _space(database: SqliteDatabase, folder: Path) -> list[Figure]:
+def _space(database: SqliteDatabase, folder: Path, what: str) -> list[Figure]:
     with database.read() as session:
         connection = session.connection()
         size, entries = connection.exec_driver_sql("SELECT count(*), sum(length(entry)) FROM audit_leaves").one()
@@ -203,14 +223,14 @@ def _space(database: SqliteDatabase, folder: Path) -> list[Figure]:
     bundles = sum(place.stat().st_size for place in files if "entries" in place.parts)
     hashes = sum(place.stat().st_size for place in files) - bundles
     return [
-        Figure(what="entry, median", value=middle, unit="bytes", most=450),
+        Figure(what=f"entry, median; {what}", value=middle, unit="bytes", most=450),
         Figure(
-            what="everything for one entry: row, trail, tiles, bundles, openings (none here)",
+            what=f"everything for one entry (row, trail, openings, tiles, bundles); {what}",
             value=(rows + bundles + hashes) / size,
             unit="bytes",
             most=1_000,
             baseline=entries / size,
-            baseline_is="bytes: the entry alone",
+            baseline_is="bytes: the entry alone, mean",
         ),
         Figure(what="of these, the database", value=rows / size, unit="bytes"),
         Figure(what="of these, bundles, the full ones in gzip", value=bundles / size, unit="bytes"),

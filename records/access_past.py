@@ -14,14 +14,16 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from accounts import rights
+from accounts import entities, rights
 from accounts.grants import RoleGrant
 from accounts.permissions import ROLE_PERMISSIONS, ROLES
 from accounts.principal import Grant, Principal
-from accounts.suspensions import Suspension
+from accounts.suspensions import Suspension, is_active
+from core.clock import civil_date
 from core.database import ReadSession
-from records import access
+from records import access, auditor_scope
 from records.access import AccessSet, Terms
+from records.auditor_scope import AuditorScope
 from records.case_file import CaseFile, CaseFileAccess
 from records.overseen import Overseen
 from records.placement import Placement
@@ -34,7 +36,7 @@ class CouldRead:
 
     person: UUID
     why: str
-    """uploader, channel, listed, class or department: the words of the rule."""
+    """uploader, channel, listed, class or department: the words of the rule; or auditor_scope."""
     grants: tuple[Grant, ...]
     """Their roles there at that instant."""
     at: datetime
@@ -56,11 +58,25 @@ def could_read(session: ReadSession, row: Overseen, begin: datetime, end: dateti
     uploader = session.scalar(select(Record.captured_by).where(Record.id == row.id))
     files = {each.case_file for each in placed if each.case_file is not None}
     changes = _changes(session, row.entity, files, begin, end)
+    scopes = list(
+        session.scalars(
+            select(AuditorScope).where(
+                AuditorScope.entity == row.entity,
+                AuditorScope.state == "confirmed",
+                AuditorScope.valid_from < end,
+                AuditorScope.valid_to > begin,
+            )
+        )
+    )
+    for scope in scopes:
+        changes.setdefault(scope.person, {begin}).add(max(scope.valid_from, begin))
     found = []
-    for person in sorted(_candidates(session, row.entity, begin, end)):
+    for person in sorted(_candidates(session, row.entity, begin, end) | {scope.person for scope in scopes}):
         for at in sorted({*moved, *changes.get(person, ())}):
             terms = _terms(placed, row.entity, uploader, at)
-            could = _could(session, person, terms, at) if terms is not None else None
+            if terms is None:
+                continue
+            could = _could(session, person, terms, at) or _scoped(session, scopes, row.id, person, terms, at)
             if could is not None:
                 found.append(could)
                 break
@@ -119,6 +135,30 @@ def _could(session: ReadSession, person: UUID, terms: Terms, at: datetime) -> Co
         return None
     here = tuple(grant for grant in grants if grant.entity == terms.entity)
     return CouldRead(person, _why(session, terms, dict(found.readers)[terms.entity], person), here, at)
+
+
+def _scoped(
+    session: ReadSession, scopes: list[AuditorScope], record: UUID, person: UUID, terms: Terms, at: datetime
+) -> CouldRead | None:
+    held = [scope for scope in scopes if scope.person == person and scope.holds_at(at)]
+    if not held or not is_active(session, person, at):
+        return None
+    # Which date a document had on that day nobody keeps: that of today counts.
+    row = session.get_one(Record, record)
+    day = row.document_date or civil_date(row.captured_at, entities.get(session, terms.entity).zone)
+    guarded = auditor_scope.guarded()
+    for scope in held:
+        if auditor_scope.reaches(
+            scope.classes,
+            (scope.first_year, scope.last_year),
+            confirmed=terms.confirmed,
+            record_class=terms.record_class,
+            day=day,
+            section=terms.section,
+            guarded_file=session.scalar(select(CaseFile.id).where(CaseFile.id == terms.case_file, guarded)) is not None,
+        ):
+            return CouldRead(person, "auditor_scope", (), at)
+    return None
 
 
 def _why(session: ReadSession, terms: Terms, reader: access.Reader, person: UUID) -> str:

@@ -18,17 +18,19 @@ from sqlalchemy import bindparam, select
 from accounts.principal import Principal
 from audit.entries import Receipt
 from audit.events import Event
+from audit.events import ObjectRef as Named
 from audit.log import Log
 from core.clock import Clock
 from core.database import Database, ReadSession
 from core.errors import Conflict, IntegrityFailure, MunimentError, NotFound
-from records import case_file, derived, events, pages, party, record
+from records import auditor_scope, case_file, derived, events, pages, party, record
 from records.case_file import CaseFile
 from records.field import FieldValue, fields_of
 from records.key_events import UnwrapsCounted
 from records.placement import reasons_of
 from records.record import Component, Record, RecordVersion
-from records.shown import Detail, Opened, Shown
+from records.scope_events import RecordsHandedOver
+from records.shown import Detail, HandedOver, Opened, Shown
 from vault.data_key import DataKey
 from vault.envelope import context, plain_size
 from vault.keyring import Keyring
@@ -42,6 +44,7 @@ log = logging.getLogger("muniment.content")
 Purpose = Literal["view", "preview", "download", "print", "page_image", "thumbnail", "text", "work"]
 Field = Literal["title", "name", "parties"]
 ORIGINAL = "original"
+_AT_ONCE = 100
 
 
 class UnsafeFile(Conflict):
@@ -71,25 +74,29 @@ class Content:
         basis: str = "",
         request: str | None = None,
         unsafe: bool = False,
+        scope: UUID | None = None,
     ) -> Opened:
         """The file of a record, or the bytes of ``span`` (start, end) of it.
 
         ``unsafe``: also where the malware scanner reports it. The program's own work (to scan it again) is let in.
+        ``scope``: under that auditor's scope and nothing else ``by`` may read.
 
         Raises:
+            ScopeNotOpen: the scope holds not yet, or no more.
             NotFound: no such record or version, not for ``by``, or its key is destroyed.
             UnsafeFile: the scanner reports it or did not scan it, and ``unsafe`` was not said.
             LogUnavailable: the access could not be logged; nothing was let out.
         """
         with self.keys.tally.reading() as account:
             with self.main.read() as session:
-                row = self._visible(session, record_id, by)
+                row = self._visible(session, record_id, by, scope)
                 chosen = record.get_version(session, row, version)
                 if purpose != "work" and not unsafe:
                     require_safe(chosen)
                 key = self.keys.get(session, chosen.id)
                 name = open_text(key, row.id, chosen.id, "name", chosen.name_sealed)
             size = chosen.plain_bytes if span is None else span[1] - span[0]
+            basis = basis if scope is None else auditor_scope.BASIS
             receipt = self._log_opening(
                 account, row, chosen.ordinal, chosen.sha256, by, purpose, basis, request, "original", size
             )
@@ -200,15 +207,17 @@ class Content:
         by: Principal,
         where: str = "list",
         request: str | None = None,
+        scope: UUID | None = None,
     ) -> tuple[list[Shown], Receipt | None]:
         """Titles, names and parties of those of the records that ``by`` may see, in the order asked for.
 
         One ``record.listed`` event names them all. ``where``: ``list``, ``search``, ``review``, ...
+        ``scope``: under that auditor's scope and nothing else ``by`` may read.
         """
         wanted = set(fields)
         with self.keys.tally.reading() as account:
             with self.main.read() as session:
-                visible = record.find_visible(session, record_ids, by, self.clock.now())
+                visible = self._find(session, record_ids, by, scope)
                 rows = [visible[i] for i in record_ids if i in visible]
                 if not rows:
                     return [], None
@@ -219,6 +228,7 @@ class Content:
                 by=by.actor,
                 entity=_one_entity(rows),
                 request=request,
+                basis="" if scope is None else auditor_scope.BASIS,
                 records=tuple((row.id, versions[row.id].ordinal) for row in rows),
                 where=where,
             )
@@ -301,6 +311,61 @@ class Content:
         event = events.Suggested(by=by.actor, request=request, typed=typed, shown=shown)
         with self.keys.tally.reading() as account:
             return self._record(account, [event])[0]
+
+    def hand_over(
+        self, scope: UUID, *, by: Principal, request: str | None = None
+    ) -> tuple[Iterator[HandedOver], Receipt]:
+        """Every record of an auditor's scope with its file, those taken in first first, by one event that names all.
+
+        Records are opened one by one while they are taken. Those whose key is destroyed, or that leave the scope
+        meanwhile, are left out; what the malware scanner did not pass comes without its file.
+
+        Raises:
+            NotFound: the scope is not theirs, or opens no record.
+            ScopeNotOpen: it holds not yet, or no more.
+            Invalid: it opens more records than one export holds.
+            LogUnavailable: the export could not be logged; nothing is given.
+        """
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                found = auditor_scope.within(session, scope, by=by, at=self.clock.now())
+                files = auditor_scope.current_files(session, found)
+            event = RecordsHandedOver(
+                by=by.actor,
+                entity=found.entity,
+                request=request,
+                basis=auditor_scope.BASIS,
+                scope=scope,
+                records=tuple(Named("record", each.record, each.ordinal, each.sha256) for each in files),
+                size_bytes=sum(each.plain_bytes for each in files),
+            )
+            receipt = self._record(account, [event])[0]
+        return self._hand_out(found, files), receipt
+
+    def _hand_out(
+        self, found: auditor_scope.Within, files: Sequence[auditor_scope.CurrentFile]
+    ) -> Iterator[HandedOver]:
+        for start in range(0, len(files), _AT_ONCE):
+            chunk = files[start : start + _AT_ONCE]
+            with self.main.read() as session, self.keys.tally.reading() as account:
+                rows = auditor_scope.find_records(session, [each.record for each in chunk], found)
+                named = [each.version for each in chunk if each.record in rows]
+                versions = {v.record: v for v in session.scalars(_VERSIONS, {"versions": named})}
+                keys = self.keys.get_many(session, named)
+                names = party.names_of(session, list(rows), self.keys)
+                # By the entry that names them all.
+                account.logged(0)
+            for each in chunk:
+                row, version = rows.get(each.record), versions.get(each.record)
+                key = keys.get(each.version)
+                if row is None or version is None or key is None:
+                    continue
+                shown = Shown(
+                    row, _opened(keys, version, "title"), _opened(keys, version, "name"), tuple(names.get(row.id, ()))
+                )
+                bound = context(row.id, version.id, ORIGINAL)
+                chunks = None if version.is_unsafe else read(self.store, _ref(version), key, bound)
+                yield HandedOver(shown, version.media_type, version.plain_bytes, chunks)
 
     def history_shown(self, record_id: UUID, shown: int, *, by: Principal, request: str | None = None) -> Receipt:
         """Write that entries of the log about a record, which the caller has found to be visible, are shown."""
@@ -419,12 +484,23 @@ class Content:
             log.error("the read text of a record is damaged", extra={"id": str(row.id), "code": error.code})
             return ""
 
-    def _visible(self, session: ReadSession, record_id: UUID, by: Principal) -> Record:
+    def _find(
+        self, session: ReadSession, record_ids: Sequence[UUID], by: Principal, scope: UUID | None
+    ) -> dict[UUID, Record]:
+        at = self.clock.now()
+        if scope is None:
+            return record.find_visible(session, record_ids, by, at)
+        return auditor_scope.find_records(session, record_ids, auditor_scope.within(session, scope, by=by, at=at))
+
+    def _visible(self, session: ReadSession, record_id: UUID, by: Principal, scope: UUID | None = None) -> Record:
+        if scope is not None:
+            found = auditor_scope.within(session, scope, by=by, at=self.clock.now())
+            return auditor_scope.get_record(session, record_id, found)
         if by.kind == "system":
-            found = session.get(Record, record_id)
-            if found is None:
+            row = session.get(Record, record_id)
+            if row is None:
                 raise NotFound("there is no such record")
-            return found
+            return row
         return record.get_visible(session, record_id, by, self.clock.now())
 
     def _current_versions(self, session: ReadSession, rows: list[Record]) -> dict[UUID, RecordVersion]:

@@ -34,6 +34,17 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A record that leaves with its file, opened."""
+
+    shown: Shown
+    media_type: str
+    size_bytes: int
+    chunks: Iterator[bytes] | None
+    """``None`` where the malware scanner did not pass the file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """What the record's own page shows, opened."""
 

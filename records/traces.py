@@ -37,4 +37,11 @@ register(
     ),
     TableTrace("object_locks", "version", ("version",), end="kept", why="ids and days, as for the record"),
     TableTrace("trigger_facts", "person", ("recorded_by",), end="kept", why="an id; the name is gone with the key"),
+    TableTrace(
+        "auditor_scopes",
+        "person",
+        ("person", "asked_by", "decided_by", "ended_by"),
+        end="kept",
+        why="who could see what on a day; the name is gone with the key",
+    ),
 )

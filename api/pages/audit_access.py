@@ -118,6 +118,7 @@ def _why(code: str) -> str:
         "listed": _("is on the access list of its case file"),
         "class": _("reads its class"),
         "department": _("belongs to its department"),
+        "auditor_scope": _("audits its class and year, as two persons agreed"),
     }.get(code, code)
 
 

@@ -66,6 +66,7 @@ def way(code: str) -> str:
         "listed": _("in a list"),
         "searched": _("in search results"),
         "history_shown": _("history"),
+        "handed_over": _("taken away for an audit"),
         "work": _("the program’s own reading"),
     }.get(code, code.replace("_", " "))
 
@@ -100,6 +101,10 @@ def _phrase(entry: TrailEntry) -> str:
         }
     if entry.action == "record.listed":
         return ngettext("saw a record in a list.", "saw %(count)s records in a list.", records) % {"count": records}
+    if entry.action == "record.handed_over":
+        return ngettext("took a record away.", "took %(count)s records away.", int(details.get("records", 0))) % {
+            "count": details.get("records", 0)
+        }
     if entry.action == "record.opened":
         return _("opened a record: %(way)s.") % {"way": way(str(details.get("purpose", "")))}
     if entry.action == "record.placed":
@@ -115,6 +120,9 @@ def _phrase(entry: TrailEntry) -> str:
             "role": _("asked what a role opened on a day."),
         }.get(str(details.get("question")), "")
     return {
+        "auditor_scope.asked": _("proposed access for an audit."),
+        "auditor_scope.decided": _("decided on access for an audit."),
+        "auditor_scope.ended": _("ended access for an audit."),
         "audit.health_read": _("looked at the state of the log."),
         "record.downloaded": _("downloaded the file of a record."),
         "record.previewed": _("saw the preview of a record."),

@@ -15,7 +15,7 @@ from api.i18n import gettext as _
 from api.i18n import ngettext
 from app.runtime import Runtime
 from core.database import ReadSession
-from records import listing, record
+from records import auditor_scope, listing, record
 
 WAITING = (record.NEEDS_REVIEW, record.NEEDS_ATTENTION)
 """States that are counted beside their page's name."""
@@ -66,10 +66,13 @@ def of(run: Runtime, by: Principal, path: str) -> Frame:
         own = [row for row in entities.everything(session) if row.id in by.entities]
         counts = listing.counts_by_state(session, by, now, WAITING) if by.may("record.read") else {}
         waiting = len(grant_requests.pending(session, by=by)) if by.may("person.read") else 0
+        scopes = auditor_scope.visible(session, by=by)
+        auditing = any(row.person == by.id and row.holds_at(now) for row in scopes)
+        asked = sum(1 for row in scopes if auditor_scope.may_decide(row, by))
         name = people.reveal_names(session, [by.id], run.keys).get(by.id, "") if by.id else ""
         return Frame(
-            places=_places(by, path, counts, waiting),
-            banners=_banners(session, by, now),
+            places=(*_places(by, path, counts, waiting), *_scopes(by, path, auditing, asked)),
+            banners=_banners(session, by, now, auditing),
             name=name,
             zone=own[0].zone if own else run.settings.time_zone,
             entities=tuple((row.id, row.name) for row in own),
@@ -128,7 +131,15 @@ def _places(by: Principal, path: str, counts: dict[str, int], grants_waiting: in
     return tuple(found)
 
 
-def _banners(session: ReadSession, by: Principal, now: datetime) -> tuple[Banner, ...]:
+def _scopes(by: Principal, path: str, auditing: bool, asked: int) -> tuple[Place, ...]:
+    if not (auditing or by.may("person.read")):
+        return ()
+    here = path == "/scopes" or path.startswith("/scopes/")
+    meaning: Literal["", "waiting"] = "waiting" if asked else ""
+    return (Place("/scopes", _("Access for audits"), "lock", here, asked, meaning, first=auditing),)
+
+
+def _banners(session: ReadSession, by: Principal, now: datetime, auditing: bool) -> tuple[Banner, ...]:
     found = []
     if single_operator.is_on(session, now):
         text = _("Single operator mode: one person may confirm their own proposals after 72 hours.")
@@ -146,6 +157,6 @@ def _banners(session: ReadSession, by: Principal, now: datetime) -> tuple[Banner
                 recent,
             )
             found.append(Banner(text % {"count": recent}, "info", "/audit/reports", _("See the reports")))
-    if not by.grants and session.get(Person, by.id) is not None:
+    if not by.grants and not auditing and session.get(Person, by.id) is not None:
         found.append(Banner(_("You have no role yet. An administrator can propose one."), "info"))
     return tuple(found)

@@ -13,6 +13,7 @@ from api.pages import (
     profile,
     record_page,
     review,
+    scopes,
     searching,
     set_up,
     settings_page,
@@ -43,6 +44,7 @@ for module in (
     case_files,
     people_pages,
     profile,
+    scopes,
     settings_page,
     verify,
 ):

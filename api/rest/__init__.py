@@ -22,6 +22,7 @@ def routes() -> list[BaseRoute]:
         person_reports,
         places,
         records,
+        scopes,
         search,
         state,
         trail,
@@ -44,6 +45,7 @@ def routes() -> list[BaseRoute]:
         anchors,
         trail,
         person_reports,
+        scopes,
         exports,
         state,
     )

@@ -126,14 +126,14 @@ def read_original(
     headers = {"ETag": tag, "Accept-Ranges": "bytes"}
     if span is not None:
         headers |= {"Content-Range": f"bytes {span[0]}-{span[1] - 1}/{size}", "Content-Length": str(span[1] - span[0])}
-    return _answer(opened, headers, shown=shown, status=200 if span is None else 206)
+    return answer_of(opened, headers, shown=shown, status=200 if span is None else 206)
 
 
 @router.get("/records/{record_id}/components/{component_id}", response_class=StreamingResponse, responses=_BYTES)
 def read_component(run: Run, record_id: UUID, component_id: UUID, by: Reader, request_id: RequestId) -> Response:
     """A component: the invoice XML inside a PDF, a detached signature, a seal."""
     opened = run.content.open_component(record_id, component_id, by=by, purpose="download", request=request_id)
-    return _answer(opened, {"ETag": f'"{opened.digest.hex()}"'}, shown=False)
+    return answer_of(opened, {"ETag": f'"{opened.digest.hex()}"'}, shown=False)
 
 
 @router.get(
@@ -149,7 +149,8 @@ def read_text(run: Run, record_id: UUID, by: Reader, request_id: RequestId, vers
     return Response(pages.join_text(read), media_type="text/plain; charset=utf-8")
 
 
-def _answer(opened: Opened, headers: dict[str, str], *, shown: bool, status: int = 200) -> StreamingResponse:
+def answer_of(opened: Opened, headers: dict[str, str], *, shown: bool, status: int = 200) -> StreamingResponse:
+    """The bytes of what was opened, on their way."""
     own = {
         "Content-Length": str(opened.size_bytes),
         "Content-Disposition": disposition(opened.name, inline=shown),

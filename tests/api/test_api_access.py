@@ -6,6 +6,7 @@ tests until it has a row in ``REQUESTS``, which shows it succeeding for somebody
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -116,6 +117,46 @@ def _report_confirmed(office: Office) -> Request:
     return f"{path}/entries", {}
 
 
+def _scope_asked(office: Office, person: str = "auditor") -> Request:
+    year = office.runtime.clock.now().year
+    body = {
+        "person": str(office.people[person]),
+        "entity": str(office.entity),
+        "classes": ["accounting"],
+        "first_year": year - 1,
+        "last_year": year + 1,
+        "reference": "PA-2026/7",
+        "until": (office.runtime.clock.now() + timedelta(days=30)).isoformat(),
+    }
+    return f"{V1}/scopes", {"json": body}
+
+
+def _scope(office: Office) -> str:
+    path, arguments = _scope_asked(office)
+    return str(office.client("admin").post(path, **arguments).json()["id"])
+
+
+def _scope_confirmed(office: Office) -> str:
+    path = f"{V1}/scopes/{_scope(office)}"
+    assert office.client("officer").post(f"{path}/decision", json={"confirmed": True}).status_code == 200
+    return path
+
+
+def _scoped_list(office: Office) -> Request:
+    _new_record(office)
+    return f"{_scope_confirmed(office)}/records", {}
+
+
+def _scoped_content(office: Office) -> Request:
+    record = _new_record(office)
+    return f"{_scope_confirmed(office)}/records/{record}/content", {}
+
+
+def _scoped_export(office: Office) -> Request:
+    _new_record(office)
+    return f"{_scope_confirmed(office)}/export", {}
+
+
 def _fixed(path: str, **arguments: Any) -> Callable[[Office], Request]:
     return lambda _: (path, arguments)
 
@@ -220,6 +261,16 @@ REQUESTS: dict[tuple[str, str], tuple[str, Callable[[Office], Request]]] = {
         lambda office: (f"{V1}/audit/person-reports/{_report(office)}/decision", {"json": {"confirmed": True}}),
     ),
     ("GET", f"{V1}/audit/person-reports/{{report_id}}/entries"): ("auditor", _report_confirmed),
+    ("GET", f"{V1}/scopes"): ("auditor", _fixed(f"{V1}/scopes")),
+    ("POST", f"{V1}/scopes"): ("admin", _scope_asked),
+    ("POST", f"{V1}/scopes/{{scope_id}}/decision"): (
+        "officer",
+        lambda office: (f"{V1}/scopes/{_scope(office)}/decision", {"json": {"confirmed": True}}),
+    ),
+    ("DELETE", f"{V1}/scopes/{{scope_id}}"): ("auditor", lambda office: (_scope_confirmed(office), {})),
+    ("GET", f"{V1}/scopes/{{scope_id}}/records"): ("auditor", _scoped_list),
+    ("GET", f"{V1}/scopes/{{scope_id}}/records/{{record_id}}/content"): ("auditor", _scoped_content),
+    ("POST", f"{V1}/scopes/{{scope_id}}/export"): ("auditor", _scoped_export),
     ("GET", f"{V1}/audit/state"): ("auditor", _fixed(f"{V1}/audit/state")),
     ("GET", f"{V1}/audit/seen"): (
         "auditor",

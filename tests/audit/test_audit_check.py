@@ -1,14 +1,17 @@
 """The stored log: what was changed in it is found, and its position named."""
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
 
 import pytest
 from audit_world import KEY, ORIGIN, World
 
+from audit import trail_sums
 from audit.check import check
 from audit.leaf import leaf_hash, parse, splice
 from audit.verify import Verdict
+from core.database import Database, ReadSession
 
 
 def checked(world: World) -> Verdict:
@@ -36,6 +39,41 @@ def test_a_checkpoint_signed_while_the_log_is_read_is_left_for_the_next_time(wor
     verdict = check(world.logs, progress=lambda *_: signer.sign_if_grown() and None)
     assert (verdict.fault, verdict.size, verdict.checkpoints) == (None, 22, 3)
     assert (checked(world).fault, checked(world).checkpoints) == (None, 4)
+
+
+class Growing:
+    """A log that has one more entry each time it is looked at."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def read(self) -> AbstractContextManager[ReadSession]:
+        self._world.clock.tick(seconds=1)
+        self._world.record(1, purpose="audit")
+        snapshot: AbstractContextManager[ReadSession] = self._world.logs.read()
+        return snapshot
+
+
+@pytest.mark.parametrize("page", [7, 5_000])
+def test_a_log_that_grows_while_it_is_read_has_no_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(trail_sums, "_PAGE", page)
+    grown(world)
+    verdict = check(cast(Database, Growing(world)))
+    assert (verdict.fault, verdict.size) == (None, 23)
+    verdict = checked(world)
+    assert verdict.fault is None
+    assert verdict.size > 25
+
+
+def test_a_false_trail_is_found_while_the_log_grows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail_sums, "_PAGE", 7)
+    grown(world)
+    world.tamper(("DELETE FROM audit_trail WHERE topic = 'actor' AND seq = 21", ()))
+    fault = check(cast(Database, Growing(world))).fault
+    assert fault is not None
+    assert (fault.position, fault.kind) == (21, "column")
 
 
 def test_an_empty_database_is_an_empty_log(tmp_path: Any) -> None:
@@ -85,6 +123,55 @@ TAMPERINGS: list[Any] = [
     pytest.param(
         [("INSERT INTO audit_trail VALUES ('action', zeroblob(1), 70)", ())], 22, "column", id="a trail to nowhere"
     ),
+    pytest.param(
+        [("UPDATE audit_trail SET seq = 0 WHERE topic = 'object.record' AND seq = 7", ())],
+        0,
+        "column",
+        id="a line of the trail given to another entry",
+    ),
+    pytest.param(
+        [("UPDATE audit_trail SET key = CAST(x'00' || key AS BLOB) WHERE topic = 'object.record' AND seq = 7", ())],
+        7,
+        "column",
+        id="a key of the trail",
+        marks=pytest.mark.sqlite,
+    ),
+    pytest.param(
+        [("UPDATE audit_trail SET topic = topic || 'o', key = substr(key, 1) WHERE seq = 7", ())],
+        7,
+        "column",
+        id="a topic of the trail",
+    ),
+    pytest.param(
+        [("UPDATE audit_trail SET key = CAST(key AS TEXT) WHERE topic = 'action' AND seq = 7", ())],
+        7,
+        "column",
+        id="text for the bytes of a key",
+        marks=pytest.mark.sqlite,
+    ),
+    pytest.param(
+        [("INSERT INTO audit_trail VALUES ('action', zeroblob(1), -1)", ())],
+        22,
+        "column",
+        id="a trail to before the first entry",
+    ),
+    pytest.param(
+        [("INSERT INTO audit_trail VALUES ('action', zeroblob(1), 'x')", ())],
+        22,
+        "column",
+        id="a trail to no number",
+        marks=pytest.mark.sqlite,
+    ),
+    pytest.param(
+        [("INSERT INTO audit_trail VALUES ('action', zeroblob(1), 22)", ())],
+        22,
+        "column",
+        id="a trail to the entry that comes next",
+    ),
+    pytest.param(
+        [("UPDATE audit_leaves SET seq = 1 << 60 WHERE seq = 7", ())], 7, "missing", id="a position out of all bounds"
+    ),
+    pytest.param([("UPDATE audit_head SET size = 1 << 60", ())], 22, "truncated", id="a size out of all bounds"),
     pytest.param([("UPDATE audit_head SET size = 21", ())], 21, "head", id="the head's size set back"),
     pytest.param([("UPDATE audit_head SET size = 30", ())], 22, "truncated", id="the head's size set forward"),
     pytest.param([("UPDATE audit_head SET range = zeroblob(96)", ())], 21, "head", id="the head's range"),

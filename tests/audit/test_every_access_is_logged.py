@@ -6,7 +6,6 @@ watched from below: no key of content may be unwrapped and no sealed byte fetche
 """
 
 import re
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -34,12 +33,14 @@ from app.keeper import Keeper
 from app.prepare import prepare
 from app.runner import Runner
 from app.settings import Settings
+from audit.entries import AuditLeaf
 from audit.leaf import parse
 from core import jobs, leases
 from records import lock_check, record
 from records.record import Record
-from tests.api.test_api_access import REQUESTS, V1, _report, _report_confirmed
+from tests.api.test_api_access import REQUESTS, V1, _report, _report_confirmed, _scope, _scoped_export, _scoped_list
 from tests.app.test_jobs_have_handlers import KEPT
+from tests.support import databases
 from tests.support.app import PASSWORD, STRANGER, Office, the_hash
 from tests.support.archive import Archive
 from tests.support.cli import Cli
@@ -119,6 +120,13 @@ REST: dict[tuple[str, str], Actions | str] = {
     ("POST", f"{V1}/audit/person-reports/{{report_id}}/decision"): writes("person_report.decided"),
     ("GET", f"{V1}/audit/person-reports/{{report_id}}/entries"): writes("person_report.read"),
     ("GET", f"{V1}/me/file-accesses"): writes("audit.own_file_read"),
+    ("GET", f"{V1}/scopes"): "ids, classes and years, and nobody's name",
+    ("POST", f"{V1}/scopes"): writes("auditor_scope.asked"),
+    ("POST", f"{V1}/scopes/{{scope_id}}/decision"): writes("auditor_scope.decided"),
+    ("DELETE", f"{V1}/scopes/{{scope_id}}"): writes("auditor_scope.ended"),
+    ("GET", f"{V1}/scopes/{{scope_id}}/records"): writes("record.listed"),
+    ("GET", f"{V1}/scopes/{{scope_id}}/records/{{record_id}}/content"): writes("record.downloaded"),
+    ("POST", f"{V1}/scopes/{{scope_id}}/export"): writes("record.handed_over"),
     ("GET", f"{V1}/audit/trail"): writes("audit.trail_read"),
     ("GET", f"{V1}/audit/trail/{{seq}}"): writes("audit.trail_read"),
     ("GET", f"{V1}/audit/seen"): writes("audit.access_reviewed"),
@@ -258,6 +266,12 @@ def _own_session(office: Office) -> Asked:
 def _token(office: Office) -> Asked:
     made = office.client("clerk").post(f"{V1}/me/tokens", json={"scopes": ["read"]}).json()["id"]
     return "clerk", f"/profile/tokens/{made}/revoke", {}
+
+
+def _scope_form(office: Office) -> Asked:
+    until = office.runtime.clock.now().date() + timedelta(days=30)
+    form = {"person": "auditor", "class": "invoice", "first_year": "2025", "last_year": "2026"}
+    return "admin", "/scopes", form | {"until": until.isoformat(), "reference": "PA-1"}
 
 
 def at(name: str, path: str, form: Fields | None = None) -> Callable[[Office], Asked]:
@@ -443,6 +457,27 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
         writes("person_report.read"),
     ),
     ("GET", "/profile/file"): (at("clerk", "/profile/file"), writes("audit.own_file_read")),
+    ("GET", "/scopes"): (
+        lambda office: ("officer", f"/scopes?done={_scope(office)[:8]}", None),
+        writes("person.listed"),
+    ),
+    ("POST", "/scopes"): (_scope_form, writes("auditor_scope.asked")),
+    ("POST", "/scopes/{scope_id}/decision"): (
+        lambda office: ("officer", f"/scopes/{_scope(office)}/decision", {"word": "confirm"}),
+        writes("auditor_scope.decided"),
+    ),
+    ("POST", "/scopes/{scope_id}/end"): (
+        lambda office: ("admin", f"/scopes/{_scope(office)}/end", {}),
+        writes("auditor_scope.ended"),
+    ),
+    ("GET", "/scopes/{scope_id}"): (
+        lambda office: ("auditor", _scoped_list(office)[0].removeprefix(V1).removesuffix("/records"), None),
+        writes("record.listed"),
+    ),
+    ("POST", "/scopes/{scope_id}/export"): (
+        lambda office: ("auditor", _scoped_export(office)[0].removeprefix(V1), {}),
+        writes("record.handed_over"),
+    ),
 }
 
 
@@ -734,6 +769,7 @@ def _words(command: tuple[str, ...], found: UUID, file: Path) -> tuple[str, ...]
     return (*command, *rest.get(command, ()))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "command", [name for name, row in COMMANDS.items() if not isinstance(row, str)], ids=lambda name: " ".join(name)
 )
@@ -768,6 +804,7 @@ REFUSED: dict[str, tuple[str, tuple[str, ...], str]] = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_refusal_on_the_command_line_is_in_the_log(folder: tuple[Path, UUID, Path], cli: Cli, what: str) -> None:
     data, found, _ = folder
@@ -784,23 +821,22 @@ def _run(cli: Cli, data: Path, name: str, words: tuple[str, ...]) -> Any:
 
 def _events(data: Path) -> list[tuple[str, dict[str, Any]]]:
     """Actions and details of the whole log."""
-    connection = sqlite3.connect(data / "db" / "log.db")
+    database = databases.open_line(data / "db", "log")
     try:
-        leaves = connection.execute("SELECT entry FROM audit_leaves ORDER BY seq").fetchall()
+        with database.read() as session:
+            leaves = session.scalars(select(AuditLeaf.entry).order_by(AuditLeaf.seq)).all()
     finally:
-        connection.close()
-    bodies = [parse(entry).body for (entry,) in leaves]
+        database.close()
+    bodies = [parse(entry).body for entry in leaves]
     return [(body["action"], body.get("d", {})) for body in bodies]
 
 
 def _spoil_index(data: Path) -> None:
     """Have the index forget: the rows say that its records are newer than it knows."""
-    connection = sqlite3.connect(data / "db" / "main.db")
-    with connection:
-        connection.execute("UPDATE records SET revision = revision + 1")
-    connection.close()
+    databases.tamper(data / "db", "main", [("UPDATE records SET revision = revision + 1", ())])
 
 
+@pytest.mark.sqlite
 def test_settings_that_differ_at_a_start_are_named_in_the_log(tmp_path: Path) -> None:
     for settings in ({}, {}, {"time_zone": "Europe/Vienna"}):
         prepare(Settings(data=tmp_path / "data", port=0, **settings))

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
@@ -31,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.sqlite]
 
 V1 = "/api/v1"
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-CLEAR = frozenset({"entity", "department page", "case number", "report reference"})
+CLEAR = frozenset({"entity", "department page", "case number", "report reference", "scope reference"})
 """What the main database holds in clear by design: names of firms and departments, numbers of case files and cases."""
 
 
@@ -290,6 +291,18 @@ def _reports(auditor: httpx.Client, boss: httpx.Client, c: Canaries) -> None:
     )
     auditor.get(f"{V1}/audit/sample", params={"seed": c.plain("seed"), "class": "letter", "year": "2025", "count": "5"})
     auditor.post(f"{V1}/audit/exports", json={"person": c("person of an export")})
+    people = [row["id"] for row in boss.get(f"{V1}/people").json()["items"]]
+    scope = {
+        "person": next(each for each in people if each != boss.get(f"{V1}/me").json()["id"]),
+        "entity": body["entity"],
+        "classes": ["accounting"],
+        "first_year": 2024,
+        "last_year": 2025,
+        "reference": c.plain("scope reference"),
+        "until": (datetime.now(UTC) + timedelta(days=30)).isoformat(),
+    }
+    assert boss.post(f"{V1}/scopes", json=scope).is_success
+    boss.post(f"{V1}/scopes", json=scope | {"reference": c("bad scope reference"), "classes": [c.plain("scope class")]})
 
 
 def _pages(server: Server, c: Canaries, clerk: str) -> None:

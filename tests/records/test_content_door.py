@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from audit.entries import AuditHead
 from audit.log import Log, LogUnavailable
 from core.errors import IntegrityFailure, NotFound
 from core.sqlite import SqliteDatabase
-from records import capture, derived, pages, record
+from records import auditor_scope, capture, derived, pages, record
 from records.case_file import CaseFile
 from records.content import Content
 from records.pages import ReadPage
@@ -36,6 +37,8 @@ class Filled:
     record: UUID
     component: UUID
     file: CaseFile
+    scope: UUID
+    """An auditor's, held by the outsider."""
 
     @property
     def content(self) -> Content:
@@ -48,8 +51,21 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     row = archive.receive(TEXT.encode() * 2000, "kuchen.txt", record_class="letter")
     with archive.runtime.main.read() as session:
         file = session.get_one(CaseFile, archive.open_file())
-    yield Filled(archive, row.id, _fill(archive, row), file)
+    archive.add_person("outsider")
+    yield Filled(archive, row.id, _fill(archive, row), file, _scope(archive))
     archive.close()
+
+
+def _scope(archive: Archive) -> UUID:
+    """That the outsider reads letters of these years."""
+    years = (archive.now.year - 1, archive.now.year + 1)
+    person, until = archive.people["outsider"], archive.now + timedelta(days=30)
+    boss, officer = archive.principal("boss"), archive.principal("officer")
+    with archive.runtime.main.write() as session:
+        row = auditor_scope.ask(
+            session, person, archive.entity, ["letter"], years, "PA-1", until=until, by=boss, at=archive.now
+        )
+        return auditor_scope.decide(session, row.id, confirmed=True, by=officer, at=archive.now).id
 
 
 def _fill(archive: Archive, row: Record) -> UUID:
@@ -94,6 +110,10 @@ def _clerk(filled: Filled):
     return filled.archive.principal("clerk")
 
 
+def _outsider(filled: Filled):
+    return filled.archive.principal("outsider")
+
+
 OPENINGS: dict[str, tuple[str, Opening]] = {
     "open_original": (
         "record.downloaded",
@@ -103,6 +123,14 @@ OPENINGS: dict[str, tuple[str, Opening]] = {
         "record.opened",
         lambda c, f: b"".join(c.open_original(f.record, by=_clerk(f), purpose="view", span=(20_000, 20_040)).chunks),
     ),
+    "open_original, under a scope": (
+        "record.downloaded",
+        lambda c, f: b"".join(
+            c.open_original(f.record, by=_outsider(f), purpose="download", scope=f.scope).chunks,
+        ),
+    ),
+    "reveal, under a scope": ("record.listed", lambda c, f: c.reveal([f.record], by=_outsider(f), scope=f.scope)),
+    "hand_over": ("record.handed_over", lambda c, f: c.hand_over(f.scope, by=_outsider(f))),
     "open_component": (
         "record.opened",
         lambda c, f: b"".join(c.open_component(f.record, f.component, by=_clerk(f), purpose="view").chunks),
