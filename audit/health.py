@@ -53,6 +53,8 @@ class Health:
     signed_at: datetime | None
     vanished: int
     """Rows of the change intake that were numbered and never moved: somebody took them away."""
+    began_at: datetime | None
+    """When entry 0 was appended."""
     heartbeat_at: datetime | None
     silences: tuple[Silence, ...]
     """Of the last day of heartbeats, and the newest ones the log noted; the newest first."""
@@ -89,9 +91,15 @@ def health(session: ReadSession) -> Health:
         signed_size=0 if signed is None else signed.size,
         signed_at=None if signed is None else signed.signed_at,
         vanished=max(0, high - moved),
+        began_at=_began_at(session),
         heartbeat_at=from_us(beats[0].appended_us) if beats else None,
         silences=_silences(session, beats),
     )
+
+
+def _began_at(session: ReadSession) -> datetime | None:
+    first = session.scalar(select(AuditLeaf.entry).where(AuditLeaf.seq == 0))
+    return None if first is None else from_us(parse(first).appended_us)
 
 
 def activity(session: ReadSession, since: datetime, entities: Iterable[UUID]) -> list[Activity]:

@@ -31,13 +31,15 @@ def show_state(
     found, waits, acts = oversight_of(run).state(now - timedelta(days=days), by=by, request=request_id)
     with run.main.read() as session:
         places = departments_of(session, by)
+    # A log that has just begun has had no time for a sign.
+    sign_at = found.heartbeat_at or found.began_at
     return page(
         request,
         "audit_state.html",
         found=found,
         waits=waits,
         waits_long=waits.waiting and waits.oldest_age > timedelta(seconds=60),
-        silent=found.heartbeat_at is None or now - found.heartbeat_at > STALE,
+        silent=sign_at is None or now - sign_at > STALE,
         tied=anchors_of(run),
         acts=[
             (
