@@ -249,7 +249,7 @@ class Ground:
                 },
             ),
         ]
-        for name in document.parties:
+        for name in dict.fromkeys(document.parties):
             link = {"id": new_id(), "record": record, "party": self._party(session, record, name, now)}
             rows.append((party.RecordParty, link | {"role": "counterparty"}))
         plan = file_plan.load()
