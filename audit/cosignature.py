@@ -11,7 +11,6 @@ Imports ``core``, ``audit.note`` and ``cryptography`` only.
 """
 
 import base64
-import hashlib
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from datetime import datetime
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from audit.note import NotANote, NotSigned, Signature, check_name, decode, parse_signature
+from audit.note import Ed25519Key, NotSigned, Signature, parse_signature
 from core.clock import from_us
 
 COSIGNATURE = b"\x04"
@@ -28,26 +27,11 @@ _TIME = struct.Struct(">Q")
 _LATEST = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class WitnessKey:
-    """A witness's name and the Ed25519 public key that it cosigns with."""
+class WitnessKey(Ed25519Key):
+    """A witness's key, that cosigns."""
 
-    name: str
-    public: bytes
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if len(self.public) != 32:
-            raise NotANote("an Ed25519 public key has 32 bytes")
-
-    @property
-    def id(self) -> bytes:
-        """Key id, 4 bytes: tells keys of one name apart and proves nothing."""
-        return hashlib.sha256(self.name.encode() + b"\n" + COSIGNATURE + self.public).digest()[:4]
-
-    def __str__(self) -> str:
-        """The key as one line, as policy files hold it."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(COSIGNATURE + self.public).decode()}"
+    __slots__ = ()
+    type = COSIGNATURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +56,7 @@ def parse_witness_key(line: str) -> WitnessKey:
     Raises:
         NotANote: it is not one, its id does not match, or it is no Ed25519 key for cosignatures.
     """
-    parts = line.split("+", 2)
-    if len(parts) != 3:
-        raise NotANote("a verifier key is name+id+key")
-    data = decode(parts[2])
-    if data[:1] != COSIGNATURE:
-        raise NotANote("the key is not of type cosignature/v1 (Ed25519)")
-    key = WitnessKey(parts[0], data[1:])
-    if key.id.hex() != parts[1]:
-        raise NotANote("the key id does not match the key")
-    return key
+    return WitnessKey.parse(line)
 
 
 def cosign(text: str, name: str, private: Ed25519PrivateKey, *, seconds: int) -> str:

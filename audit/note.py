@@ -16,6 +16,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -44,11 +45,12 @@ class NotSigned(IntegrityFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierKey:
-    """A name and the Ed25519 public key that it signs with."""
+class Ed25519Key:
+    """A name and the Ed25519 public key that it signs with; what it signs is said by the type of key."""
 
     name: str
     public: bytes
+    type: ClassVar[bytes]
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -58,11 +60,36 @@ class VerifierKey:
     @property
     def id(self) -> bytes:
         """Key id, 4 bytes: tells keys of one name apart and proves nothing."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.type + self.public).digest()[:4]
 
     def __str__(self) -> str:
         """The key as one line, e.g. ``example.com/log+530d903a+AekyeR…``."""
-        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.type + self.public).decode()}"
+
+    @classmethod
+    def parse(cls, line: str) -> Self:
+        """Read a key line.
+
+        Raises:
+            NotANote: it is not one, its id does not match, or it is a key of another type.
+        """
+        parts = line.split("+", 2)
+        if len(parts) != 3 or not _ID(parts[1]):
+            raise NotANote("a verifier key is name+id+key")
+        data = decode(parts[2])
+        if data[:1] != cls.type:
+            raise NotANote(f"the key is not an Ed25519 key of type {cls.type.hex()}")
+        key = cls(parts[0], data[1:])
+        if key.id.hex() != parts[1]:
+            raise NotANote("the key id does not match the key")
+        return key
+
+
+class VerifierKey(Ed25519Key):
+    """A key that signs notes."""
+
+    __slots__ = ()
+    type = ED25519
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +129,7 @@ def parse_vkey(line: str) -> VerifierKey:
     Raises:
         NotANote: it is not one, its id does not match, or it is not an Ed25519 key.
     """
-    parts = line.split("+", 2)
-    if len(parts) != 3 or not _ID(parts[1]):
-        raise NotANote("a verifier key is name+id+key")
-    data = decode(parts[2])
-    if data[:1] != ED25519:
-        raise NotANote("the key is not of type Ed25519")
-    key = VerifierKey(parts[0], data[1:])
-    if key.id.hex() != parts[1]:
-        raise NotANote("the key id does not match the key")
-    return key
+    return VerifierKey.parse(line)
 
 
 def sign(text: str, *keys: tuple[str, Ed25519PrivateKey]) -> str:

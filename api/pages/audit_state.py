@@ -10,7 +10,8 @@ from api.deps import AuditReader, AuditVerifier, RequestId, Run
 from api.i18n import gettext as _
 from api.pages.frame import departments_of
 from api.pages.show import page, page_router
-from api.rest.trail import anchors_of, oversight_of
+from api.rest.log_state import anchors_of
+from api.rest.trail import oversight_of
 from records.oversight import MOST_VERIFIED, TooLong
 
 router = page_router()

@@ -11,16 +11,14 @@ from pydantic import AwareDatetime, Field
 from accounts import entities
 from accounts.permissions import Role
 from accounts.principal import Grant, Principal
-from api.deps import AuditReader, RequestId, Run, SignedIn
+from api.deps import AuditReader, RequestId, Run
 from api.rest.parameters import PREFIX, Limit, View
 from api.routing import Router
-from app.anchoring import policy_of
 from app.runtime import Runtime
-from audit.anchors import Anchors, anchors
 from audit.events import is_reading
 from audit.trail import TrailEntry
 from core.errors import Invalid
-from records import overseen, own_file, sample
+from records import overseen
 from records.overseen import Overseen
 from records.oversight import Filter, Oversight, Page, Sight
 
@@ -159,101 +157,6 @@ class RoleSeesView(View):
     items: list[OpenedView]
 
 
-class AnchorView(View):
-    """The newest anchor of one kind."""
-
-    kind: str = Field(description="witness, timestamp or seal.")
-    size: int = Field(description="Entries that it covers.")
-    at: datetime
-
-
-class GapView(View):
-    """Something that is not protected."""
-
-    code: str
-    sentence: str
-
-
-class SilenceView(View):
-    """A time in which the log was not written."""
-
-    since: datetime
-    until: datetime
-    noted: bool = Field(description="The log says so itself; otherwise only heartbeats are missing.")
-    position: int
-
-
-class ActivityView(View):
-    """Refusals and downloads of a department."""
-
-    department: UUID | None
-    refused: int
-    refused_people: int
-    downloads: int
-    most_in_an_hour: int = Field(description="Most downloads by one colleague within an hour of the clock.")
-
-
-class LogStateView(View):
-    """The state of the log."""
-
-    size: int
-    appended_at: datetime | None
-    signed_size: int
-    signed_at: datetime | None
-    waiting: int = Field(description="Events of changes that are not in the log yet.")
-    oldest_waiting_seconds: float
-    vanished: int = Field(description="Numbers of the intake that never reached the log.")
-    heartbeat_at: datetime | None
-    outside: int = Field(description="Entries that somebody outside vouches for.")
-    anchors: list[AnchorView]
-    unprotected: list[GapView]
-    silences: list[SilenceView]
-    days: int
-    departments: list[ActivityView]
-
-
-class DrawnView(View):
-    """A record that was drawn."""
-
-    id: UUID
-    number: str
-    class_: str | None = Field(alias="class")
-
-
-class SampleView(View):
-    """A sample, and what it was drawn from."""
-
-    seed: str
-    population: int
-    population_digest: str = Field(description="SHA-256 over the sorted ids of all records there were to be drawn.")
-    items: list[DrawnView] = Field(description="In the order of the draw.")
-
-
-class OwnAccessView(View):
-    """What one department did with records of the file on one day."""
-
-    day: date
-    department: str | None
-    by_operator: bool
-    purpose: str
-    times: int
-
-
-class OwnFileView(View):
-    """A case file about you."""
-
-    number: str
-    records: int
-    complete: bool = Field(description="False where the file has more entries than one report looks at.")
-    accesses: list[OwnAccessView]
-
-
-class OwnFilesView(View):
-    """The case files about you."""
-
-    items: list[OwnFileView]
-
-
 def oversight_of(run: Runtime) -> Oversight:
     """The questions of those who oversee, asked of this installation."""
     return Oversight(run.main, run.log, run.clock)
@@ -346,109 +249,6 @@ def read_role_sees(
     found = oversight_of(run).role_could_see(grant, at, day, by=by, request=request_id)
     items = [OpenedView.model_validate({"class": each.record_class, "records": each.records}) for each in found]
     return RoleSeesView(role=role, entity=entity, department=department, day=day, items=items)
-
-
-@router.get("/audit/state")
-def read_state(
-    run: Run, by: AuditReader, request_id: RequestId, days: Annotated[int, Query(ge=1, le=366)] = 30
-) -> LogStateView:
-    """How the log stands, what is not protected, and refusals and downloads of the last days by department."""
-    now = run.clock.now()
-    found, waits, acts = oversight_of(run).state(now - timedelta(days=days), by=by, request=request_id)
-    tied = anchors_of(run)
-    return LogStateView(
-        size=found.size,
-        appended_at=found.appended_at,
-        signed_size=found.signed_size,
-        signed_at=found.signed_at,
-        waiting=waits.waiting,
-        oldest_waiting_seconds=waits.oldest_age.total_seconds(),
-        vanished=found.vanished,
-        heartbeat_at=found.heartbeat_at,
-        outside=tied.outside,
-        anchors=[
-            AnchorView(kind=kind, size=each.size, at=each.at)
-            for kind, each in (("witness", tied.witnessed), ("timestamp", tied.stamped), ("seal", tied.sealed))
-            if each is not None
-        ],
-        unprotected=[GapView(code=gap.code, sentence=gap.sentence) for gap in tied.gaps],
-        silences=[
-            SilenceView(since=each.since, until=each.until, noted=each.noted, position=each.position)
-            for each in found.silences
-        ],
-        days=days,
-        departments=[
-            ActivityView(
-                department=each.department,
-                refused=each.refused,
-                refused_people=len(each.refused_people),
-                downloads=each.downloads,
-                most_in_an_hour=each.most_in_an_hour,
-            )
-            for each in acts
-        ],
-    )
-
-
-@router.get("/audit/sample")
-def read_sample(
-    run: Run,
-    by: AuditReader,
-    request_id: RequestId,
-    entity: UUID,
-    class_: Annotated[Code, Query(alias="class", min_length=1)],
-    year: Annotated[int, Query(ge=1900, le=2200)],
-    count: Annotated[int, Query(ge=1, le=sample.MOST)],
-    seed: Annotated[str, Query(max_length=64, pattern=r"^[0-9A-Za-z]*$", description="Default: a new one.")] = "",
-) -> SampleView:
-    """Records of a class and a year, drawn by a seed: the same seed and the same records draw the same ones."""
-    found = oversight_of(run).sample(entity, class_, year, count, seed or sample.new_seed(), by=by, request=request_id)
-    return SampleView(
-        seed=found.seed,
-        population=found.population,
-        population_digest=found.population_digest.hex(),
-        items=[
-            DrawnView.model_validate({"id": row.id, "number": row.number, "class": row.record_class})
-            for row in found.drawn
-        ],
-    )
-
-
-@router.get("/me/file-accesses")
-def read_own_file(run: Run, by: SignedIn, request_id: RequestId) -> OwnFilesView:
-    """Who accessed the case files about you: by department, purpose and day, without names."""
-    found = own_file.report(run.main, run.log, run.clock, by=by, request=request_id)
-    return OwnFilesView(
-        items=[
-            OwnFileView(
-                number=file.number,
-                records=file.records,
-                complete=file.complete,
-                accesses=[
-                    OwnAccessView(
-                        day=each.day,
-                        department=each.department,
-                        by_operator=each.by_operator,
-                        purpose=each.purpose,
-                        times=each.times,
-                    )
-                    for each in file.accesses
-                ],
-            )
-            for file in found
-        ]
-    )
-
-
-def anchors_of(run: Runtime) -> Anchors:
-    """What ties the log to the outside now."""
-    with run.log_database.read() as session:
-        return anchors(
-            session,
-            at=run.clock.now(),
-            policy=policy_of(run.settings),
-            stamps=bool(run.settings.timestamp_url),
-        )
 
 
 def bounds_of(run: Runtime, by: Principal, day: date, record: str) -> tuple[datetime, datetime]:

@@ -126,7 +126,8 @@ def test_a_body_that_is_no_upload_may_not_be_large(shared_office: Office) -> Non
 def test_the_log_line_holds_the_template_and_nothing_that_was_typed(
     shared_office: Office, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.DEBUG):
+    # By name: a command that ran in this process before may have set the level of our own loggers.
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, logger="muniment.http"):
         answer = shared_office.client("clerk").get(f"{V1}/search?q=Geheimnis")
         shared_office.client("clerk").get("/Geheimnis/nowhere")
     lines = [record.__dict__ for record in caplog.records if record.name == "muniment.http"]
