@@ -23,6 +23,14 @@ PERMISSIONS: dict[str, tuple[Scope, str]] = {
     "case_file.read": ("read", "See the case files of one's places"),
     "case_file.manage": ("capture", "Open, describe and close case files and their access lists"),
     "plan.draft": ("admin", "Draft record classes and rules of the file plan"),
+    "retention.read": ("read", "See the retention schedule, dates, holds and dispositions of one's entity"),
+    "retention.publish": ("admin", "Publish or refuse a retention rule that somebody else drafted"),
+    "trigger.state": ("capture", "State the events that retention periods run from"),
+    "hold.place": ("admin", "Place legal holds and other blockers, ask for their release"),
+    "hold.release": ("admin", "Confirm the release of a hold that somebody else asked for"),
+    "disposition.prepare": ("admin", "Review what may be destroyed and decide for each record"),
+    "disposition.approve": ("admin", "Approve what somebody else prepared for disposition"),
+    "capture.withdraw": ("capture", "Withdraw a record that was captured by mistake"),
     "entity.manage": ("admin", "Add legal entities and departments"),
     "person.read": ("admin", "See who has an account and which roles"),
     "person.manage": ("admin", "Add and suspend people, reset their sign-in"),
@@ -46,16 +54,31 @@ _FILING = frozenset(
         "version.add",
         "case_file.read",
         "case_file.manage",
+        "capture.withdraw",
+        "token.own",
+    }
+)
+_COMPLIANCE = frozenset(
+    {
+        "person.read",
+        "grant.decide",
+        "report.decide",
+        "audit.verify",
+        "retention.read",
+        "retention.publish",
+        "hold.place",
+        "hold.release",
+        "disposition.approve",
         "token.own",
     }
 )
 
 ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     "staff": _FILING,
-    "records_manager": _FILING | {"plan.draft"},
-    "compliance_officer": frozenset({"person.read", "grant.decide", "report.decide", "audit.verify", "token.own"}),
-    "dpo": frozenset({"person.read", "audit.read", "audit.verify", "token.own"}),
-    "auditor": frozenset({"person.read", "audit.read", "audit.verify", "token.own"}),
+    "records_manager": _FILING | {"plan.draft", "retention.read", "trigger.state", "hold.place", "disposition.prepare"},
+    "compliance_officer": _COMPLIANCE,
+    "dpo": frozenset({"person.read", "audit.read", "audit.verify", "retention.read", "token.own"}),
+    "auditor": frozenset({"person.read", "audit.read", "audit.verify", "retention.read", "token.own"}),
     "administrator": frozenset(
         {
             "entity.manage",
@@ -80,7 +103,9 @@ ROLE_MEANINGS: dict[Role, str] = {
 }
 """What a role is for (English source string)."""
 
-APPROVALS: frozenset[str] = frozenset({"grant.decide", "report.decide"})
+APPROVALS: frozenset[str] = frozenset(
+    {"grant.decide", "report.decide", "retention.publish", "hold.release", "disposition.approve"}
+)
 """What makes somebody a second person. Paused for 72 hours after the sign-in of the person was
 reset by another, and never held by an operator, who has shown a key file and not who they are."""
 
@@ -98,6 +123,7 @@ SYSTEM_DUTIES: dict[str, frozenset[str]] = {
     "keeper": frozenset({"record.read"}),
     "locks": frozenset(),
     "pipeline": _FILING - {"token.own", "case_file.manage"},
+    "retention": frozenset({"record.read", "retention.read"}),
     "maintenance": frozenset({"record.read", "installation.manage"}),
 }
 """Parts of the program that act without a person, and all that each of them may do."""

@@ -31,6 +31,14 @@ version.add           yes    yes              -                   -    -        
 case_file.read        yes    yes              -                   -    -        -              read
 case_file.manage      yes    yes              -                   -    -        -              capture
 plan.draft            -      yes              -                   -    -        -              admin
+retention.read        -      yes              yes                 yes  yes      -              read
+retention.publish     -      -                yes                 -    -        -              admin
+trigger.state         -      yes              -                   -    -        -              capture
+hold.place            -      yes              yes                 -    -        -              admin
+hold.release          -      -                yes                 -    -        -              admin
+disposition.prepare   -      yes              -                   -    -        -              admin
+disposition.approve   -      -                yes                 -    -        -              admin
+capture.withdraw      yes    yes              -                   -    -        -              capture
 entity.manage         -      -                -                   -    -        yes            admin
 person.read           -      -                yes                 yes  yes      yes            admin
 person.manage         -      -                -                   -    -        yes            admin
