@@ -42,6 +42,9 @@ PERMISSIONS: dict[str, tuple[Scope, str]] = {
     "audit.read": ("audit", "Read the whole audit trail"),
     "audit.verify": ("audit", "Check the audit log and take proofs from it"),
     "report.decide": ("audit", "Confirm or refuse a report about one person's reading"),
+    "file_report.make": ("audit", "Report who accessed a case file, for the person it is about, without names"),
+    "withdrawal.ask": ("audit", "Ask that entries of the log older than its retention be withdrawn"),
+    "withdrawal.decide": ("audit", "Confirm or refuse a withdrawal from the log that somebody else asked for"),
 }
 """Permission: the token scope that reaches it, and what it means (English source string)."""
 
@@ -64,6 +67,9 @@ _COMPLIANCE = frozenset(
         "grant.decide",
         "report.decide",
         "audit.verify",
+        "file_report.make",
+        "withdrawal.ask",
+        "withdrawal.decide",
         "retention.read",
         "retention.publish",
         "hold.place",
@@ -77,7 +83,17 @@ ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
     "staff": _FILING,
     "records_manager": _FILING | {"plan.draft", "retention.read", "trigger.state", "hold.place", "disposition.prepare"},
     "compliance_officer": _COMPLIANCE,
-    "dpo": frozenset({"person.read", "audit.read", "audit.verify", "retention.read", "token.own"}),
+    "dpo": frozenset(
+        {
+            "person.read",
+            "audit.read",
+            "audit.verify",
+            "file_report.make",
+            "withdrawal.ask",
+            "retention.read",
+            "token.own",
+        }
+    ),
     "auditor": frozenset({"person.read", "audit.read", "audit.verify", "retention.read", "token.own"}),
     "administrator": frozenset(
         {
@@ -104,7 +120,14 @@ ROLE_MEANINGS: dict[Role, str] = {
 """What a role is for (English source string)."""
 
 APPROVALS: frozenset[str] = frozenset(
-    {"grant.decide", "report.decide", "retention.publish", "hold.release", "disposition.approve"}
+    {
+        "grant.decide",
+        "report.decide",
+        "withdrawal.decide",
+        "retention.publish",
+        "hold.release",
+        "disposition.approve",
+    }
 )
 """What makes somebody a second person. Paused for 72 hours after the sign-in of the person was
 reset by another, and never held by an operator, who has shown a key file and not who they are."""

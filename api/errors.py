@@ -228,4 +228,6 @@ def _id(request: Request) -> str:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
     return value if isinstance(value, bool | int | str | None) else str(value)

@@ -23,6 +23,7 @@ from api.wire import Wire
 from app.build import build
 from app.celery_app import Waker, make
 from app.folders import folder_of
+from app.process import keep_what_is_loaded
 from app.runtime import Runtime
 from app.settings import Settings
 from core.errors import Unavailable
@@ -55,7 +56,9 @@ def serve(settings: Settings, stopping: threading.Event) -> int:
         _write(written, {"url": url, "pid": os.getpid()})
         _greet(runtime, url)
         _keep_what_is_freed()
-        asyncio.run(_run(server_for(runtime), listener, stopping))
+        server = server_for(runtime)
+        keep_what_is_loaded()
+        asyncio.run(_run(server, listener, stopping))
     finally:
         written.unlink(missing_ok=True)
         listener.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from app.runtime import Runtime
-from app.seals import seal_day
+from app.seals import prolong, seal_day
 from app.settings import BadSetting, Settings
 from audit import cosignatures, timestamp
 from audit.checkpoint import AuditCheckpoint
@@ -25,6 +25,7 @@ from audit.ranges import consistency_proof
 from audit.timestamp import authorities, last_stamp, stamp
 from audit.witnesses import submit
 from core.errors import IntegrityFailure, MunimentError
+from vault.lock import LockingStore
 
 log = logging.getLogger("muniment.anchors")
 
@@ -34,6 +35,7 @@ STAMP_EVERY = timedelta(hours=25)
 """The seal of each day brings a stamp with it; this is for the first one, and where no day was sealed."""
 _STAMP_AGAIN_SECONDS = 300.0
 _SEAL_SECONDS = 60.0
+_LOCK_SECONDS = 86_400.0
 
 
 def policy_of(settings: Settings) -> Policy | None:
@@ -121,6 +123,8 @@ class Anchoring:
         if settings.timestamp_url:
             places.append((timestamp.PLACE, _STAMP_AGAIN_SECONDS, lambda due: self._stamp()))
         places.append(("seal", _SEAL_SECONDS, lambda due: self._seal()))
+        if isinstance(self.runtime.store, LockingStore):
+            places.append(("seal_locks", _LOCK_SECONDS, lambda due: prolong(self.runtime) > 0))
         return places
 
     def _try(self, name: str, act: Callable[[_Due], bool], due: _Due) -> str | None:

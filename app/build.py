@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
+from app.clock import clock_of
 from app.folders import folder_of
 from app.recorder import recorder_socket
 from app.runtime import Runtime
@@ -22,7 +23,6 @@ from audit.origin import started_as
 from audit.recorder import Recorder
 from audit.rotation import LogKeys
 from audit.seal import KeySeal, seal_openings
-from core.clock import SystemClock
 from core.database import Database
 from core.errors import Conflict
 from core.sqlite import SqliteDatabase
@@ -60,7 +60,7 @@ def build(settings: Settings, *, wake: Callable[[Collection[str]], None] = lambd
     folder = folder_of(settings)
     main, log_database = databases_of(settings)
     main.after_commit = wake
-    clock = SystemClock()
+    clock = clock_of(settings)
     origin = _origin(log_database)
     keys = Keyring(key_service_of(settings), tell=tell_epoch)
     seal = seal_of(main, keys)

@@ -60,6 +60,12 @@ def make(settings: Settings, *, concurrency: int = 1) -> Celery:
             "look": {"task": TICK, "schedule": 5.0, "args": ("look",), "options": {"queue": TICKS, "expires": 10}},
             "leases": {"task": TICK, "schedule": 10.0, "args": ("leases",), "options": {"queue": TICKS, "expires": 20}},
             "hourly": {"task": TICK, "schedule": 3600.0, "args": ("hourly",), "options": {"queue": TICKS}},
+            "retention": {
+                "task": TICK,
+                "schedule": 300.0,
+                "args": ("retention",),
+                "options": {"queue": TICKS, "expires": 600},
+            },
         },
         beat_schedule_filename=str(folder.run / "beat-schedule"),
     )

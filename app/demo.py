@@ -26,6 +26,7 @@ from core.database import ReadSession
 from ingest.receive import Metadata
 from records import case_file, file_plan
 from records.case_file import NewCaseFile
+from retention import packs, schedule
 
 PASSWORD = "green-marble-harbour"  # noqa: S105 (printed for everybody: the archive is thrown away)
 RECORDS = 60
@@ -90,6 +91,8 @@ def _found(runtime: Runtime, settings: Settings) -> Principal:
         entity = NewEntity(name=FIRM, jurisdiction="DE", zone=settings.time_zone)
         first = FirstPerson(sign_in_name=ADMINISTRATOR, name="Adam Birkenfeld", password=hashed)
         founded = first_account.found(session, entity, first, by=by, at=now, keys=keys)
+        for country in packs.suited_to(entity.jurisdiction):
+            schedule.take_pack(session, founded.entity, country, by=by, at=now)
         for name, role, department, clerk in PEOPLE:
             person = people.add(session, name, name=name.capitalize(), password=hashed, by=by, at=now, keys=keys)
             place = departments.find(session, founded.entity, department) if department else None

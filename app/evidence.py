@@ -13,6 +13,5 @@ def evidence_of(runtime: Runtime) -> Evidence:
         runtime.clock,
         runtime.keys,
         seal=seal_of(runtime.main, runtime.keys),
-        published=runtime.folder.log,
         policy=runtime.settings.witness_policy,
     )

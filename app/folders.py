@@ -55,6 +55,11 @@ class DataFolder:
         return self.root / "run"
 
     @property
+    def test_clock(self) -> Path:
+        """Stands in an archive that was made for tests, and says by how many seconds its clock runs ahead."""
+        return self.root / "test-clock"
+
+    @property
     def tmp(self) -> Path:
         """Objects on their way into the store: sealed, never plaintext."""
         return self.root / "tmp"

@@ -11,7 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from accounts import sessions, setup, throttle
-from app import locks, sweep
+from app import date_jobs, holding, locks, retention_jobs, simulating, sweep, withdrawing
+from app.retention_steps import STEPS
 from app.runner import Handler
 from app.runtime import Runtime
 from app.settings import Settings
@@ -25,6 +26,7 @@ from ingest.receive import REMEMBER_UPLOADS, forget_uploads
 from ingest.retry import READ, settle_failed
 from records import lock_check
 from records.object_locking import LOCK
+from retention import withdrawal
 
 log = logging.getLogger("muniment.jobs")
 
@@ -79,11 +81,25 @@ def table(readers: Readers) -> dict[str, Handler]:
     def compare_locks(runtime: Runtime, claim: Claim, holder: str) -> None:
         lock_check.carry_out(locks.locker_of(runtime), claim, holder)
 
-    return {READ: read, LOCK: lock, lock_check.COMPARE: compare_locks}
+    def retain(runtime: Runtime, claim: Claim, holder: str) -> None:
+        retention_jobs.carry_out(runtime, claim, holder, STEPS)
+
+    return {
+        READ: read,
+        LOCK: lock,
+        lock_check.COMPARE: compare_locks,
+        retention_jobs.RUN: retain,
+        date_jobs.DATE: date_jobs.carry_out,
+        simulating.SIMULATE: simulating.carry_out,
+        holding.GO_THROUGH: holding.go_through,
+        holding.CATCH: holding.catch_waiting,
+        withdrawal.DESTROY: withdrawing.carry_out,
+    }
 
 
 def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]) -> None:
-    """What beat asks for: ``look`` at waiting queues, put back lost ``leases``, ``hourly`` housekeeping.
+    """What beat asks for: ``look`` at waiting queues, put back lost ``leases``, ``hourly`` housekeeping,
+    ``retention``: whatever of the retention jobs is due.
 
     With the leases, records whose reading was given up are shown to people.
     """
@@ -108,3 +124,5 @@ def tick(runtime: Runtime, what: str, *, look: Callable[[Collection[str]], None]
             setup.close_when_due(session, at=now)
         locks.keep_up(runtime)
         sweep.sweep_unnamed(runtime)
+    elif what == "retention":
+        retention_jobs.ask_due(runtime)

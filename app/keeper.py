@@ -17,6 +17,7 @@ from uuid import UUID
 
 from app.anchoring import Anchoring
 from app.build import index_of
+from app.certifying import Eraser, certify
 from app.reindex import Rebuilder
 from app.runtime import KEEPER, Runtime
 from audit import intake
@@ -25,6 +26,8 @@ from audit.heartbeat import heartbeat, note_silence
 from audit.log import LogUnavailable
 from core import jobs, leases
 from core.errors import IntegrityFailure, MunimentError, Unavailable
+from retention.destruction import CERTIFY, ERASE
+from retention.hold_catch import note_indexed
 from search import indexer
 from search.port import IndexBusy, IndexNotWritten, IndexUnusable, SearchIndex
 
@@ -40,8 +43,10 @@ CHECKPOINT_SECONDS = 0.7
 one begins earlier by what the last one took: an entry may come right after one has begun."""
 PARTIALS_SECONDS = 60.0
 HEARTBEAT_SECONDS = 60.0
+TIDY_SECONDS = 0.5
 AWAY_SECONDS = 0.5
 BEGIN_SECONDS = 5.0
+ERASE_AGAIN_SECONDS, CERTIFY_AGAIN_SECONDS = 60.0, 30.0
 
 
 @dataclass
@@ -54,6 +59,12 @@ class Keeper:
     _index: SearchIndex | None = None
     _rebuilder: Rebuilder = field(init=False)
     _anchoring: Anchoring = field(init=False)
+    _eraser: Eraser = field(init=False)
+    _may_erase: bool = True
+    """Whether there may be something to erase: known to be so at the start, and when a job says so."""
+    _may_certify: bool = True
+    _next_erase: float = 0.0
+    _next_certify: float = 0.0
     _seen: int = -1
     _next_lease: float = 0.0
     _next_checkpoint: float = 0.0
@@ -71,6 +82,7 @@ class Keeper:
     def __post_init__(self) -> None:
         self._rebuilder = Rebuilder(self.runtime, self.holder)
         self._anchoring = Anchoring(self.runtime)
+        self._eraser = Eraser(self.runtime)
 
     def open(self) -> SearchIndex:
         """The index, open for writing; made anew, with every record asked for, where it is missing or damaged."""
@@ -93,9 +105,13 @@ class Keeper:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Keep until told to stop, then finish what is at hand. A server that is away is waited for."""
         ended = threading.Event()
-        signing = threading.Thread(target=self._sign_beside, args=(ended,), name="signing")
+        beside = [
+            threading.Thread(target=self._sign_beside, args=(ended,), name="signing"),
+            threading.Thread(target=self._tidy_beside, args=(ended,), name="tidying"),
+        ]
         self._signs_beside = True
-        signing.start()
+        for thread in beside:
+            thread.start()
         try:
             while not stopping():
                 if self._broken is not None:
@@ -115,13 +131,16 @@ class Keeper:
                     time.sleep(AWAY_SECONDS)
         finally:
             ended.set()
-            signing.join()
+            for thread in beside:
+                thread.join()
             self._signs_beside = False
         # Whoever keeps next begins it afresh.
         self._rebuilder.leave()
         with suppress(Unavailable):
             if self._has_lease():
-                self.settle()
+                # Signed first: an erasure under way may take longer than one that stops is given.
+                self._safely("checkpoint", self.signer.sign_if_grown)
+                self.settle(erasing=False)
         with suppress(Unavailable):
             self.close()
 
@@ -134,9 +153,11 @@ class Keeper:
         if look:
             self._seen, self._next_look = changed, now + 2.0
             worked = self._move_intake() | self._index_some()
+            self._certify_some()
             if worked:
                 # Look again, in case that was not all.
                 self._next_look = self._next_work = now + GATHER_SECONDS
+        self._erase_some()
         worked |= self._rebuild_some(look=look)
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_SECONDS
@@ -145,12 +166,20 @@ class Keeper:
             self._sign()
         return worked
 
-    def settle(self) -> None:
-        """Do everything that is ready now and sign it: for a stop, and for the command line. A rebuild is left."""
+    def settle(self, *, erasing: bool = True) -> None:
+        """Do everything that is ready now and sign it: for a stop, and for the command line. A rebuild is left.
+
+        Without ``erasing`` what is destroyed and still in the index is left to whoever keeps next.
+        """
+        self._eraser.wait()
         self._look_at_index()
         while self._move_intake() | self._index_some():
             pass
+        if erasing and self._eraser.has_work:
+            self._safely("erasure", lambda: self._eraser.erase_all(self.open()))
+        self._safely("certificate", self._move_and_certify)
         self._safely("checkpoint", self.signer.sign_if_grown)
+        self._safely("withdrawal", self.signer.withdraw)
 
     def close(self) -> None:
         """Let go of the index, of the lease and of what is unfinished."""
@@ -161,6 +190,7 @@ class Keeper:
             leases.void(session, self.holder)
 
     def _close_index(self) -> None:
+        self._eraser.wait()
         self._rebuilder.drop()
         if self._index is not None:
             self._index.close()
@@ -221,6 +251,12 @@ class Keeper:
         except Exception as error:
             self._broken = error
 
+    def _tidy_beside(self, ended: threading.Event) -> None:
+        """Keep the database tidy, so that no commit that somebody waits for has to; the recorder tidies the log."""
+        while not ended.wait(TIDY_SECONDS):
+            with suppress(Unavailable):
+                self.runtime.main.tidy()
+
     def _sign(self) -> None:
         begun = time.monotonic()
         self._safely("checkpoint", self.signer.sign_if_grown)
@@ -229,6 +265,7 @@ class Keeper:
         if begun >= self._next_partials:
             self._next_partials = begun + PARTIALS_SECONDS
             self.signer.remove_partials()
+            self._safely("withdrawal", self.signer.withdraw)
 
     def _move_intake(self) -> bool:
         try:
@@ -241,24 +278,76 @@ class Keeper:
     def _index_some(self) -> bool:
         """Index one batch, with one commit of the index for all of it."""
         now = self.runtime.clock.now()
+        if self._eraser.is_at_work:
+            return False
         with self.runtime.main.read() as session:
             if "keeper" not in jobs.waiting(session, at=now):
                 return False
         with self.runtime.main.write(beside=True) as session:
-            claims = jobs.claim(session, queue="keeper", holder=self.holder, at=now, limit=INDEX_BATCH)
+            everything = jobs.claim(session, queue="keeper", holder=self.holder, at=now, limit=INDEX_BATCH)
+            claims = [claim for claim in everything if claim.name not in (ERASE, CERTIFY)]
+            for claim in everything:
+                # They only say that there is something; what there is stands in rows of its own.
+                if claim.name in (ERASE, CERTIFY):
+                    jobs.finish(session, claim.id, holder=self.holder, at=now)
+        names = {claim.name for claim in everything}
+        self._may_erase |= ERASE in names
+        self._may_certify |= CERTIFY in names
+        if not claims:
+            return bool(everything)
         failed = self._put(claims)
-        now = self.runtime.clock.now()
+        now, indexed = self.runtime.clock.now(), list[UUID]()
         with self.runtime.main.write(beside=True) as session:
             for claim in claims:
                 if (error := failed.get(claim.id)) is None:
                     jobs.finish(session, claim.id, holder=self.holder, at=now)
+                    indexed.append(UUID(claim.arguments["record"]))
                 else:
                     # However long the index is away: a record that is not in it would not be found for ever.
                     away = isinstance(error, Unavailable)
                     jobs.fail(session, claim.id, holder=self.holder, code=error.code, at=now, endless=True, away=away)
+            # Holds are asked about what they can find from now on.
+            note_indexed(session, indexed, now)
         return bool(claims)
 
+    def _erase_some(self) -> None:
+        """Have the index erase what was destroyed, beside this loop; what failed is tried again a minute later."""
+        now = time.monotonic()
+        if self._eraser.is_at_work:
+            return
+        error = self._eraser.outcome()
+        if isinstance(error, MunimentError):
+            log.error("the index was not erased", extra={"code": error.code})
+            self._next_erase, self._may_erase = now + ERASE_AGAIN_SECONDS, False
+            if isinstance(error, IndexUnusable | IndexBusy):
+                self._close_index()
+        elif error is not None:
+            raise error
+        elif self._may_erase or now >= self._next_erase:
+            self._next_erase, self._may_erase = now + ERASE_AGAIN_SECONDS, False
+            self._safely("erasure", self._begin_erasing)
+
+    def _begin_erasing(self) -> None:
+        # Asked again when it is done: more may have come meanwhile.
+        self._may_erase = self._eraser.has_work and self._eraser.begin(self.open())
+
+    def _certify_some(self) -> None:
+        """Issue certificates for what is confirmed; what is not in the log yet comes with the next look."""
+        now = time.monotonic()
+        if self._may_certify or now >= self._next_certify:
+            self._next_certify, self._may_certify = now + CERTIFY_AGAIN_SECONDS, False
+            self._safely("certificate", self._move_and_certify)
+
+    def _move_and_certify(self) -> None:
+        while self._move_intake():
+            pass
+        if certify(self.runtime, self.signer):
+            while self._move_intake():
+                pass
+
     def _rebuild_some(self, *, look: bool) -> bool:
+        if self._eraser.is_at_work:
+            return False
         try:
             return self._rebuilder.work(self.open, look=look)
         except (IndexUnusable, IndexBusy):

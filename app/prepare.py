@@ -8,6 +8,7 @@ from sqlalchemy.engine import make_url
 from app import migrate, settings_log
 from app.anchoring import policy_of
 from app.build import OPENINGS, database_url, databases_of, key_service_of, seal_of, store_of
+from app.clock import clock_of, permit
 from app.folders import folder_of
 from app.settings import Settings
 from audit.checkpoint import Signer
@@ -15,7 +16,6 @@ from audit.keyfile import create_key
 from audit.log import Log
 from audit.origin import new_origin, started_as
 from audit.rotation import LogKeys
-from core.clock import SystemClock
 from records.key_events import tell_epoch
 from vault.keyring import Keyring, Shredded, has_epochs
 
@@ -29,10 +29,11 @@ def prepare(settings: Settings) -> None:
     policy_of(settings)
     folder = folder_of(settings)
     folder.make(settings.keys_folder)
+    permit(settings)
+    clock = clock_of(settings)
     _migrate(settings)
     main, log_database = databases_of(settings)
     try:
-        clock = SystemClock()
         with main.read() as session:
             old = has_epochs(session)
         keys = Keyring(key_service_of(settings, establish=True, has_epochs=old), tell=tell_epoch)

@@ -5,6 +5,7 @@ kernel can say so, when the supervisor dies. This module imports little, as the 
 """
 
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -25,6 +26,11 @@ _SWITCH_SECONDS = 0.0002
 """How long a thread keeps the interpreter while others wait. SQLite lets go of it at every statement, so a thread
 that commits asks for it many times, and it holds a lock that other processes wait for: at Python's own 5 ms a
 busy neighbour makes each of those times 5 ms."""
+
+
+_COLLECT = (10_000, 10, 20)
+"""How seldom the collector of reference cycles looks. All threads of a process stand still while it does, and a
+request makes thousands of objects that go by themselves."""
 
 
 _WITHOUT_LEASES = frozenset({"recorder"})
@@ -57,6 +63,7 @@ def be(name: str, run: Child, chosen: Settings | None = None) -> int:
     chosen = chosen or settings.load()
     logs.set_up(chosen.log_level, name)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.set_threshold(*_COLLECT)
     os.nice(_NICENESS.get(name, 0))
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -72,6 +79,12 @@ def be(name: str, run: Child, chosen: Settings | None = None) -> int:
         # Whoever started it starts it again; in the meantime one line says why it ended.
         log.critical("the process ends", extra={"code": error.code})
         return 1
+
+
+def keep_what_is_loaded() -> None:
+    """Tell the collector of reference cycles that what is there now stays, so that it never looks through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _wait_for_database(chosen: Settings, stopping: threading.Event) -> None:

@@ -34,6 +34,8 @@ class Agreement:
     index_documents: int
     """-1 where the index is being built anew."""
     capture_events: int
+    destroyed: int
+    """Records that passed the point of no return, as the log counts them."""
     versions: int
     components: int
     originals: int
@@ -60,7 +62,7 @@ class Agreement:
     def agrees(self) -> bool:
         """Whether everything is as it should be, once no work waits."""
         return (
-            self.records == self.index_documents == self.capture_events
+            self.records == self.index_documents == self.capture_events - self.destroyed
             and self.versions + self.components == self.originals
             and self.missing_objects == 0
             and self.lock_differences == 0
@@ -84,8 +86,9 @@ def look(runtime: Runtime) -> Agreement:
         backlog = intake.backlog(session, at=runtime.clock.now())
         locks = object_lock.counts(session, at=runtime.clock.now())
     with runtime.log_database.read() as session:
-        captured = session.scalar(
-            select(func.count()).where(AuditTrail.topic == "action", AuditTrail.key == b"record.captured")
+        captured, destroyed = (
+            session.scalar(select(func.count()).where(AuditTrail.topic == "action", AuditTrail.key == action)) or 0
+            for action in (b"record.captured", b"record.destroyed")
         )
     try:
         indexed = runtime.index.count()
@@ -94,7 +97,8 @@ def look(runtime: Runtime) -> Agreement:
     return Agreement(
         records=records,
         index_documents=indexed,
-        capture_events=captured or 0,
+        capture_events=captured,
+        destroyed=destroyed,
         versions=versions,
         components=components,
         originals=len(named & stored),

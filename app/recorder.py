@@ -7,14 +7,18 @@ computes, the sooner it answers.
 import os
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 
+from app.clock import clock_of
 from app.folders import DataFolder, folder_of
 from app.settings import Settings
 from audit.appender import Appender
 from audit.recorder import listen, serve
-from core.clock import SystemClock
+from core.errors import Unavailable
 from core.sqlite import SqliteDatabase
+
+TIDY_SECONDS = 0.5
 
 
 def recorder_socket(folder: DataFolder) -> Path:
@@ -31,11 +35,22 @@ def run(chosen: Settings, stopping: threading.Event) -> int:
     signal.set_wakeup_fd(writing)
     database = SqliteDatabase(folder.databases / "log.db")
     socket = listen(recorder_socket(folder))
+    ended = threading.Event()
+    tidying = threading.Thread(target=_tidy, args=(database, ended), name="tidying")
+    tidying.start()
     try:
         if not stopping.is_set():
-            serve(socket, Appender(database, SystemClock()), until=reading)
+            serve(socket, Appender(database, clock_of(chosen)), until=reading)
     finally:
+        ended.set()
+        tidying.join()
         socket.close()
         recorder_socket(folder).unlink(missing_ok=True)
         database.close()
     return 0
+
+
+def _tidy(database: SqliteDatabase, ended: threading.Event) -> None:
+    while not ended.wait(TIDY_SECONDS):
+        with suppress(Unavailable):
+            database.tidy()

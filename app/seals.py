@@ -1,12 +1,12 @@
 """Journal seals in the vault: made after each day, compared with their rows when the log is verified.
 
-The object is durable before the row names it. On a store that can lock, it is locked for a year
-at once: a seal holds hashes and positions, nothing that would ever have to be erased earlier.
+The object is durable before the row names it. On a store that can lock, it is locked as long as the log itself is
+kept (``log_retention_years``), 13 months ahead at a time and prolonged month by month, as records are.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -20,7 +20,7 @@ from core.errors import IntegrityFailure, MunimentError
 from vault import envelope
 from vault.data_key import DataKey
 from vault.keyring import Keyring, Shredded
-from vault.lock import LockingStore, LockRefused, lock_until
+from vault.lock import AWAITING_MONTHS, COMPLIANCE, LockingStore, LockRefused, lock_until, plus_months
 from vault.store import ObjectStore, new_original_key
 from vault.writer import seal_into
 
@@ -66,11 +66,59 @@ def seal_day(runtime: Runtime, *, stamp: Stamp | None = None) -> journal.AuditSe
     # Last: a locked object that no row names could not be swept.
     if isinstance(runtime.store, LockingStore):
         try:
-            runtime.store.lock(name, sealed.ref.version, lock_until(today=now.date(), retain_through=None))
+            until = _wanted_until(due.day, now.date(), runtime.settings.log_retention_years)
+            if until is not None:
+                runtime.store.lock(name, sealed.ref.version, until)
         except LockRefused:
             log.error("the store did not lock a journal seal")
     with runtime.log_database.read() as session:
         return journal.last_seal(session)
+
+
+def prolong(runtime: Runtime) -> int:
+    """Lock the objects of seals further ahead, where the log's own retention asks for it; tells how many it was.
+
+    Once a day is often enough: a lock is prolonged when less than a year of it is left.
+
+    Raises:
+        LockRefused, IntegrityFailure: of the first object with which it could not be done; all others were done.
+        Unavailable: the store cannot be reached; the rest is done the next time.
+    """
+    store = runtime.store
+    if not isinstance(store, LockingStore):
+        return 0
+    today, years, done = runtime.clock.now().date(), runtime.settings.log_retention_years, 0
+    trouble: MunimentError | None = None
+    with runtime.log_database.read() as session:
+        rows = journal.seals(session)
+    for row in rows:
+        wanted = _wanted_until(row.day, today, years)
+        if wanted is None:
+            continue
+        try:
+            lock = store.lock_of(row.object_key, row.object_version)
+            if lock.mode != COMPLIANCE or lock.until is None or lock.until < min(wanted, _enough(today)):
+                store.lock(row.object_key, row.object_version, wanted)
+                done += 1
+        except (LockRefused, IntegrityFailure) as error:
+            log.error("the lock of a journal seal was not prolonged", extra={"code": error.code})
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+    return done
+
+
+def _wanted_until(day: date, today: date, years: int) -> datetime | None:
+    """Until when the seal of a day is to be locked, as seen today; ``None`` where its time is over."""
+    through = plus_months(day, 12 * years) if years else None
+    if through is not None and through < today:
+        return None
+    return lock_until(today=today, retain_through=through)
+
+
+def _enough(today: date) -> datetime:
+    """A lock that reaches as far is left for another month."""
+    return lock_until(today=today, retain_through=plus_months(today, AWAITING_MONTHS - 1))
 
 
 def differing(database: Database, main: Database, store: ObjectStore, keys: Keyring) -> Iterator[tuple[int, str]]:

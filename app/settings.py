@@ -155,6 +155,13 @@ class Settings:
     timestamp_ca: Path | None = field(
         default=None, metadata=_says("PEM file of the authority that must have signed the time stamps.")
     )
+    log_retention_years: int = field(
+        default=11,
+        metadata=_says(
+            "How long entries of the audit log are kept at least, in years. Older ones stay, too, until two persons "
+            "withdraw them; 0: nobody can."
+        ),
+    )
     person_reports_basis: str = field(
         default="",
         metadata=_says(
@@ -165,8 +172,35 @@ class Settings:
     person_reports_until: str = field(
         default="", metadata=_says("Last day, as YYYY-MM-DD, on which that holds; it needs one.")
     )
+    destroy_percent: int = field(
+        default=10,
+        metadata=_says(
+            "One retention run destroys at most this share of a class, in percent; at more it stops until an officer "
+            "lets it through."
+        ),
+    )
+    destroy_free: int = field(
+        default=50, metadata=_says("So many records of a class one run may destroy whatever their share is.")
+    )
+    fixity_days: int = field(
+        default=90, metadata=_says("Every stored object is read and compared with its digest within so many days.")
+    )
+    ceiling_alarm_days: int = field(
+        default=60, metadata=_says("An alarm is raised so many days before records may not be kept any longer.")
+    )
+    review_days: int = field(
+        default=14,
+        metadata=_says("A disposition waits so many days for review or approval before people are reminded."),
+    )
     demo: bool = field(
         default=False, metadata=_says("Says on every page that the archive is thrown away; set by `muniment demo`.")
+    )
+    test_clock: bool = field(
+        default=False,
+        metadata=_says(
+            "For tests: the clock runs ahead by the seconds that the file `test-clock` in the data folder says. Only "
+            "for an archive first started with it, on this machine alone, and only as a variable; said on every page."
+        ),
     )
     log_level: str = field(default="info", metadata=_says("error, warning, info or debug."))
 
@@ -221,6 +255,8 @@ def load(environment: Mapping[str, str] | None = None, **given: Any) -> Settings
     }
     chosen_data = given.get("data") or from_variables.get("data") or str(known["data"].default)
     for name, value in _from_file(Path(env.get("MUNIMENT_CONFIG", Path(str(chosen_data)) / "muniment.toml"))).items():
+        if name == "test_clock":
+            raise BadSetting("test_clock is for tests: it is taken from the variable only")
         values[name] = _read(known, name, value, "muniment.toml")
     for name, text in from_variables.items():
         values[name] = _read(known, name, text, PREFIX + name.upper())
@@ -300,17 +336,33 @@ def _check(settings: Settings) -> None:
     _check_servers(settings)
     _check_anchors(settings)
     _check_person_reports(settings)
+    _check_retention(settings)
     _check_clamd(settings.clamd)
+    _check_test_clock(settings)
     if settings.time_zone not in available_timezones():
         raise BadSetting("time_zone is a name such as Europe/Berlin")
     if settings.log_level not in ("error", "warning", "info", "debug"):
         raise BadSetting("log_level is error, warning, info or debug")
 
 
+def _check_retention(settings: Settings) -> None:
+    if not 1 <= settings.destroy_percent <= 100 or settings.destroy_free < 0:
+        raise BadSetting("destroy_percent is 1 to 100, destroy_free 0 or more")
+    if min(settings.fixity_days, settings.ceiling_alarm_days, settings.review_days) < 1:
+        raise BadSetting("fixity_days, ceiling_alarm_days and review_days are 1 or more")
+
+
 def _check_clamd(address: str) -> None:
     host, _, port = address.rpartition(":")
     if address and not address.startswith("/") and not (host and port.isdecimal() and 0 < int(port) < 65536):
         raise BadSetting("clamd is an address such as 127.0.0.1:3310, or the path of its socket")
+
+
+def _check_test_clock(settings: Settings) -> None:
+    if not settings.test_clock:
+        return
+    if not settings.is_loopback or settings.behind_proxy or settings.public_url or settings.is_distributed:
+        raise BadSetting("test_clock goes with one data folder and an address that only this machine reaches")
 
 
 def _check_person_reports(settings: Settings) -> None:
@@ -324,6 +376,8 @@ def _check_person_reports(settings: Settings) -> None:
 
 
 def _check_anchors(settings: Settings) -> None:
+    if not 0 <= settings.log_retention_years <= 1000:
+        raise BadSetting("log_retention_years is 0 or more")
     if settings.witness_seconds < 1:
         raise BadSetting("witness_seconds is 1 or more")
     if bool(settings.timestamp_url) != (settings.timestamp_ca is not None):

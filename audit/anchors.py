@@ -104,8 +104,8 @@ def anchors(session: ReadSession, *, at: datetime, policy: Policy | None = None,
     stamp, seal = last_stamp(session), last_seal(session)
     stamped = None if stamp is None else Anchor(stamp.size, stamp.at)
     sealed = None if seal is None else Anchor(seal.size, seal.at)
-    asked = {f"witness:{each.key.name}" for each in (() if policy is None else policy.witnesses)} | {"seal"}
-    asked |= {TIMESTAMP} if stamps else set()
+    asked = {f"witness:{each.key.name}" for each in (() if policy is None else policy.witnesses)}
+    asked |= {"seal", "seal_locks", *([TIMESTAMP] if stamps else ())}
     tries = session.scalars(select(AuditAnchorTry).order_by(AuditAnchorTry.place))
     troubles = tuple(
         Trouble(row.place, row.trouble, row.failing_since or row.tried_at)

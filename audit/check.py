@@ -17,7 +17,7 @@ from audit.leaf import Leaf
 from audit.note import NotANote, parse_checkpoint, parse_note
 from audit.trail_sums import TrailSums
 from audit.tree import CompactRange
-from audit.verify import Fault, Verdict, verify
+from audit.verify import Fault, Gone, Verdict, verify
 from core.database import Database, ReadSession
 
 _CHUNK = 2000
@@ -30,6 +30,8 @@ _HIGHEST = text("SELECT count(*), max(seq) FROM audit_leaves")
 _NODES = text("SELECT height, number, hash FROM audit_nodes ORDER BY height, number")
 _CHECKPOINTS = text("SELECT size, root, range, note FROM audit_checkpoints ORDER BY size")
 _CATALOGUES = text("SELECT digest, content FROM audit_catalogues")
+_LISTED = text("SELECT seq FROM audit_trail WHERE seq = :seq LIMIT 1")
+_WITHDRAWALS = text("SELECT first, past, event FROM audit_withdrawals ORDER BY first")
 
 
 class _Wrong(Exception):
@@ -93,6 +95,9 @@ class _Stored:
         self._signed: frozenset[int] = frozenset()
         self._last = (bytes(32), 0)
         self._tree = CompactRange()
+        self._withdrawn: list[tuple[int, ...]] = []
+        self._listed: list[int] = []
+        """The first withdrawn position that the trail listed."""
 
     def begin(self, session: ReadSession) -> None:
         """Note where the log ends, in the snapshot that the checkpoints are read from."""
@@ -106,8 +111,9 @@ class _Stored:
         self._size = max(self._highest + 1, size if isinstance(size, int) else 0)
         rows = session.execute(_CHECKPOINTS)
         self._signed = frozenset(row.size for row in rows if isinstance(row.size, int))
+        self._withdrawn = [tuple(row) for row in session.execute(_WITHDRAWALS)]
 
-    def entries(self) -> Iterator[bytes]:
+    def entries(self) -> Iterator[bytes | Gone]:
         """The stored entries in order, their columns kept aside for ``compare``."""
         for first in range(0, self._size, _CHUNK):
             end = min(first + _CHUNK, self._size)
@@ -121,7 +127,10 @@ class _Stored:
                     self.gap = Fault(position, "form", f"entry {position} is not stored as bytes")
                     return
                 self._columns.append((own, event_id))
-                yield entry
+                if entry == b"" and isinstance(own, bytes) and len(own) == 32 and self._is_withdrawn(position):
+                    yield Gone(own)
+                else:
+                    yield entry
                 position += 1
             if position < end:
                 if position < self._highest:
@@ -131,21 +140,32 @@ class _Stored:
             if self._progress is not None:
                 self._progress(end, self._size)
 
-    def compare(self, leaf: Leaf, own: bytes) -> str | None:
-        """Whether the columns of the next row say what its entry says."""
+    def compare(self, leaf: Leaf | None, own: bytes) -> str | None:
+        """Whether the columns of the next row say what its entry says; ``None`` for one that was withdrawn."""
         stored, event_id = self._columns.popleft()
-        position = leaf.sequence
+        position = self._tree.size
         if stored != own:
             return f"the stored hash of entry {position} is not that of its bytes"
-        if event_id != bytes.fromhex(leaf.body["id"]):
+        if event_id != (own[:16] if leaf is None else bytes.fromhex(leaf.body["id"])):
             return f"the stored event id of entry {position} is not the one in its bytes"
-        if not self.trail.fits(leaf):
+        if leaf is None and not self.trail.is_empty(position) and not self._listed:
+            self._listed.append(position)
+        if leaf is not None and not self.trail.fits(leaf):
             return f"the trail does not list entry {position} under what it concerns"
         self._tree.append(own, self._nodes)
         if self._tree.size in self._signed:
             self._ranges[self._tree.size] = self._tree.to_bytes()
-        self._last = (own, leaf.appended_us)
+        self._last = (own, self._last[1] if leaf is None else leaf.appended_us)
         return None
+
+    def _is_withdrawn(self, position: int) -> bool:
+        if any(first <= position < past for first, past, _event in self._withdrawn):
+            return True
+        with self._database.read() as session:
+            rows = [tuple(row) for row in session.execute(_WITHDRAWALS)]
+        # Withdrawn since this began.
+        self._withdrawn += [row for row in rows if row not in self._withdrawn and row[0] <= position < row[1]]
+        return any(first <= position < past for first, past, _event in self._withdrawn)
 
     def end(self, session: ReadSession, verdict: Verdict) -> None:
         """Compare head row, nodes and checkpoint columns with the tree that the entries make."""
@@ -154,6 +174,13 @@ class _Stored:
             raise _Wrong(*astuple(self.gap))
         if size < self._size:
             raise _Wrong(size, "truncated", f"entry {size} and all behind it are missing; the head row has them")
+        for first, past, event in self._withdrawn:
+            if (first, past, event) not in verdict.withdrawn:
+                raise _Wrong(first, "column", f"entry {first} is said to be withdrawn by entry {event}: it is not")
+        for position in self._listed:
+            # Where it was withdrawn while this ran, its rows went after the trail was summed.
+            if session.execute(_LISTED, {"seq": position}).first() is not None:
+                raise _Wrong(position, "column", f"the trail lists entry {position}, which was withdrawn")
         if self.trail.names_none(session):
             raise _Wrong(size, "column", f"the trail lists an entry that is none; the log ends before entry {size}")
         row = () if self._head is None else tuple(self._head)

@@ -6,7 +6,7 @@ entry was re-read once. The row is committed first, then the tiles are published
 see ``audit.publish``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -24,8 +24,10 @@ from audit.note import Checkpoint, NotANote, NotSigned, VerifierKey, open_checkp
 from audit.publish import Folder, LogMismatch, check_root
 from audit.ranges import NoSuchEntry, range_over
 from audit.rotation import KeyChange, LogKeys, history, signatures, trusted
+from audit.statement import sign_statement
 from audit.tiles import ENTRIES, HEIGHT, WIDTH, Tile, grown, right_edge
 from audit.tree import CompactRange
+from audit.withdrawal import carry_out
 from core.clock import Clock
 from core.database import Database, LogTable, ReadSession
 
@@ -101,9 +103,40 @@ class Signer:
         self._publish()
         return signed
 
+    def state(self, make: Callable[[str], bytes]) -> tuple[bytes, str, bytes]:
+        """Sign a statement (``audit.statement``) with the key in force: its bytes, the verifier key, the signature.
+
+        ``make`` gives the bytes for the verifier key they are to name.
+
+        Raises:
+            NotCanonical: they are no statement.
+            LogNotStarted, KeyFileMissing: there is nothing to sign with.
+        """
+        with self._database.read() as session:
+            head = session.get(AuditHead, 1)
+            if head is None:
+                raise LogNotStarted("start the log first")
+            vkey = history(session, head.size)[-1].vkey
+        data = make(vkey)
+        return data, vkey, sign_statement(data, self._keys.get(vkey).private)
+
     def remove_partials(self) -> int:
         """Remove the partial tiles that full ones have replaced for some minutes; tells of how many tiles."""
         return self._folder.remove_partials()
+
+    def withdraw(self) -> int:
+        """Take away what two persons withdrew, as far as a checkpoint says so; tells how many entries went.
+
+        Raises:
+            Unavailable: the database or the disk cannot be written; the rest goes the next time.
+        """
+        if self._shown is None:
+            # Nobody could know that they were withdrawn, and did not vanish.
+            return 0
+        gone = carry_out(self._database, self._shown[0])
+        with self._database.read() as session:
+            self._folder.withdraw(session)
+        return gone
 
     def _sign(self) -> Checkpoint | None:
         with self._database.read() as session:
@@ -215,7 +248,10 @@ def rebuild(database: Database, file: Path) -> int:
         note = last_note(session)
     if note is None:
         return 0
-    return _write(database, Folder(file.parent), 0, parse_checkpoint(parse_note(note).text))
+    folder = Folder(file.parent)
+    with database.read() as session:
+        folder.withdraw(session)
+    return _write(database, folder, 0, parse_checkpoint(parse_note(note).text))
 
 
 def _write(database: Database, folder: Folder, before: int, checkpoint: Checkpoint) -> int:

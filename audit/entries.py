@@ -251,42 +251,80 @@ def _insert_statement(table: Table, count: int) -> str:
 
 
 _KEPT = (
-    "audit_leaves",
     "audit_nodes",
     "audit_checkpoints",
     "audit_catalogues",
     "audit_cosignatures",
     "audit_timestamps",
     "audit_seals",
+    "audit_withdrawals",
 )
+_REFUSE = "audit rows are never changed"
+# What a withdrawal leaves of an entry: position and hash; and an id made of it, for that column is unique.
+_STRIPPED = (
+    "NEW.seq = OLD.seq AND NEW.hash = OLD.hash AND length(NEW.entry) = 0 AND NEW.event_id = substr(OLD.hash, 1, 16)"
+)
+_COVERED = "EXISTS (SELECT 1 FROM audit_withdrawals WHERE first <= OLD.seq AND OLD.seq < past)"
+_SAID = "EXISTS (SELECT 1 FROM audit_trail WHERE topic = 'action' AND key = {key} AND seq = NEW.event)"
 
 
 def guards(table: str, dialect: str) -> list[str]:
-    """SQL that makes the database refuse to change what the log has written, for migrations too."""
-    refuse = "audit rows are never changed"
+    """SQL that makes the database refuse to change what the log has written, for migrations too.
+
+    An entry may lose its bytes, and the trail its rows of it, where a withdrawal covers it.
+    """
+    is_postgresql = dialect == "postgresql"
+    changes: dict[str, str] = {}
+    """Change, and when it is admitted."""
     if table == "audit_head":
-        changes = {"delete": "", "update": "NEW.size < OLD.size OR NEW.epoch < OLD.epoch OR NEW.id <> OLD.id"}
+        changes = {"delete": "", "update": "NEW.size >= OLD.size AND NEW.epoch >= OLD.epoch AND NEW.id = OLD.id"}
+    elif table == "audit_leaves":
+        changes = {"delete": "", "update": f"{_STRIPPED} AND {_COVERED}"}
+    elif table == "audit_trail":
+        changes = {"delete": _COVERED, "update": ""}
     elif table in _KEPT:
         changes = {"delete": "", "update": ""}
-    else:
+    if table == "audit_withdrawals":
+        key = "'log.withdrawn'::bytea" if is_postgresql else "CAST('log.withdrawn' AS BLOB)"
+        changes["insert"] = _SAID.format(key=key)
+    if not changes:
         return []
-    statements = []
-    if dialect == "postgresql":
-        statements.append(
-            "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{refuse}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
-        )
-        statements.append(
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION audit_refuse()"
-        )
-    for change, condition in changes.items():
-        when = f" WHEN ({condition})" if condition else ""
+    statements = [*_POSTGRESQL_FUNCTIONS.get(table, ()), _NO_TRUNCATE.format(table)] if is_postgresql else []
+    for change, admitted in changes.items():
+        # PostgreSQL has no questions to other tables in WHEN: there a function asks.
+        asks = is_postgresql and "SELECT" in admitted
+        when = f" WHEN (NOT ({admitted}))" if admitted and not asks else ""
         trigger = f"CREATE TRIGGER {table}_no_{change} BEFORE {change.upper()} ON {table} FOR EACH ROW{when}"
-        if dialect == "postgresql":
+        if asks:
+            statements.append(_ASKING.format(table=table, change=change, admitted=admitted))
+            statements.append(f"{trigger} EXECUTE FUNCTION {table}_may_{change}()")
+        elif is_postgresql:
             statements.append(f"{trigger} EXECUTE FUNCTION audit_refuse()")
         else:
-            statements.append(f"{trigger} BEGIN SELECT RAISE(ABORT, '{refuse}'); END")
-    return statements
+            statements.append(f"{trigger} BEGIN SELECT RAISE(ABORT, '{_REFUSE}'); END")
+    return [_REFUSING, *statements] if is_postgresql else statements
+
+
+_RAISE = f"RAISE EXCEPTION '{_REFUSE}' USING ERRCODE = 'integrity_constraint_violation'"
+_REFUSING = f"CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {_RAISE}; END $$"
+_NO_TRUNCATE = "CREATE TRIGGER {0}_no_truncate BEFORE TRUNCATE ON {0} EXECUTE FUNCTION audit_refuse()"
+_ASKING = (
+    "CREATE OR REPLACE FUNCTION {table}_may_{change}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    f" IF NOT ({{admitted}}) THEN {_RAISE}; END IF;"
+    " IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$"
+)
+_POSTGRESQL_FUNCTIONS = {
+    "audit_withdrawals": (
+        "CREATE OR REPLACE FUNCTION audit_strip(begins bigint, topics text[], keys bytea[], seqs bigint[])"
+        " RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$ BEGIN"
+        " DELETE FROM audit_trail USING unnest(topics, keys, seqs) AS gone(topic, key, seq)"
+        " WHERE audit_trail.topic = gone.topic AND audit_trail.key = gone.key AND audit_trail.seq = gone.seq;"
+        " UPDATE audit_leaves SET entry = '', event_id = substr(hash, 1, 16)"
+        " WHERE seq >= begins AND seq < begins + 256 AND length(entry) > 0; END $$",
+        "REVOKE EXECUTE ON FUNCTION audit_strip(bigint, text[], bytea[], bigint[]) FROM PUBLIC",
+    )
+}
+"""What the application's role cannot do itself is done by the tables' owner, under the same triggers."""
 
 
 def guard(table: Any) -> None:
@@ -298,5 +336,5 @@ def guard(table: Any) -> None:
             event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
 
 
-for _guarded in (_LEAVES, _HEAD, _NODES):
+for _guarded in (_LEAVES, _HEAD, _NODES, _TRAIL):
     guard(_guarded)

@@ -97,14 +97,13 @@ def append(session: WriteSession, event: Event, *, at: datetime) -> UUID:
         NotSealable: it commits to a value, and ``seal_openings`` was never called.
     """
     drafts = draft(event, at)
-    session.execute(
-        _ADD,
-        [{"event_id": item.event_id.bytes, "draft": item.to_bytes(), "added_at": at} for item in drafts],
-    )
+    connection = session.connection()
+    for item in drafts:
+        connection.execute(_ADD, {"event_id": item.event_id.bytes, "draft": item.to_bytes(), "added_at": at})
     openings = [opening for item in drafts for opening in item.openings]
     if openings:
         rows = sealed(openings, seal_for(session))
-        session.execute(_ADD_OPENING, [row._asdict() for row in rows])
+        connection.execute(_ADD_OPENING, [row._asdict() for row in rows])
     session.wake.add(QUEUE)
     return drafts[0].event_id
 

@@ -456,12 +456,14 @@ class Policy(NamedTuple):
     witnesses: dict[str, Key]
     groups: dict[str, tuple[int, tuple[str, ...]]]
     quorum: str
+    unknown: frozenset[str] = frozenset()
+    """Witnesses whose kind of signature cannot be checked here: they count as never having signed."""
 
     def met(self, name: str, signed: frozenset[str]) -> bool:
         """Whether a witness or group has witnessed, where these witnesses signed."""
         if name == "none":
             return True
-        if name in self.witnesses:
+        if name in self.witnesses or name in self.unknown:
             return name in signed
         least, members = self.groups[name]
         return sum(self.met(member, signed) for member in members) >= least
@@ -472,6 +474,7 @@ def parse_policy(data: bytes) -> Policy:
     logs: list[Key] = []
     witnesses: dict[str, Key] = {}
     groups: dict[str, tuple[int, tuple[str, ...]]] = {}
+    unknown: dict[str, bytes] = {}
     used: set[str] = set()
     quorum = None
     if any((one < 0x20 and one not in b"\t\n") or one == 0x7F for one in data):
@@ -480,11 +483,15 @@ def parse_policy(data: bytes) -> Policy:
         words = [word for word in re.split("[ \t]+", raw) if word]
         if not words or words[0].startswith("#"):
             continue
-        kind, known = words[0], {*witnesses, *groups}
+        kind, known = words[0], {*witnesses, *unknown, *groups}
         if kind == "log" and len(words) in (2, 3):
             logs.append(_key_of(words[1], ED25519))
         elif kind == "witness" and len(words) in (3, 4) and words[1] not in {*known, "none"}:
-            witnesses[words[1]] = _key_of(words[2], COSIGNATURE)
+            material = _base64(words[2].split("+", 2)[-1])
+            if material[:1] == bytes([COSIGNATURE]):
+                witnesses[words[1]] = _key_of(words[2], COSIGNATURE)
+            else:
+                unknown[words[1]] = material[1:]
         elif kind == "group" and len(words) > 3 and words[1] not in {*known, "none"}:
             members = words[3:]
             if not set(members) <= known - used or len(set(members)) != len(members):
@@ -498,10 +505,13 @@ def parse_policy(data: bytes) -> Policy:
             quorum = words[1]
         else:
             raise NotReadable(f"a line of the policy is not understood: {kind}")
-    keys = [key.public for key in (*logs, *witnesses.values())]
-    if quorum is None or len(set(keys)) != len(keys):
+    twice = any(
+        len(set(keys)) != len(keys)
+        for keys in ([key.public for key in logs], [*(key.public for key in witnesses.values()), *unknown.values()])
+    )
+    if quorum is None or twice:
         raise NotReadable("the policy has no quorum line, or a key stands in it twice")
-    return Policy(tuple(logs), witnesses, groups, quorum)
+    return Policy(tuple(logs), witnesses, groups, quorum, frozenset(unknown))
 
 
 def _key_of(text: str, kind: int) -> Key:
@@ -1600,29 +1610,44 @@ class Verification:
         events = {at: body for at, _, body in self.own_events}
         explained = set()
         for begin, end, event in self.withdrawn:
-            body = events.get(event)
-            details = (body or {}).get("d", {})
-            if body is None or body["action"] != "log.withdrawn" or event >= self.size:
-                sentence = f"entries {begin} to {end - 1} are said to be withdrawn, and entry {event} does not say so"
-                self.report.fault(begin, "missing", sentence, end - 1)
-                continue
-            if (details.get("from"), details.get("to")) != (begin, end):
-                sentence = f"entries {begin} to {end - 1} are said to be withdrawn; entry {event} says it of others"
+            wrong = self._not_withdrawn(begin, end, event, events.get(event))
+            if wrong is not None:
+                sentence = f"entries {begin} to {end - 1} are said to be withdrawn{wrong}"
                 self.report.fault(begin, "missing", sentence, end - 1)
                 continue
             numbers = [one for one in gone if begin <= one * TILE and min((one + 1) * TILE, self.size) <= end]
             if numbers:
                 explained.update(numbers)
-                sentence = f"entries {begin} to {end - 1} were withdrawn, as entry {event} says; their hashes are there"
+                sentence = f"entries {begin} to {end - 1} were withdrawn by two persons, as entry {event} says; "
+                sentence += "their hashes are there"
                 self.report.remark(begin, "withdrawn", sentence)
         left = [number for number in gone if number not in explained]
         for first, last in _runs(left):
             begin, end = first * TILE, min((last + 1) * TILE, self.size) - 1
-            if last == count - 1 and self.tree.wanted is None and not self.withdrawn:
+            if last == count - 1 and self.tree.wanted is None:
                 sentence = f"entries {begin} to {end} are missing at the end; the checkpoint covers {self.size}"
                 self.report.fault(begin, "truncated", sentence, end)
             else:
                 self.report.fault(begin, "missing", f"entries {begin} to {end} are missing", end)
+
+    def _not_withdrawn(self, begin: int, end: int, event: int, body: dict[str, Any] | None) -> str | None:
+        """Why an entry does not withdraw a range; ``None`` where two persons did so by it."""
+        if body is None and event < self.size and (alone := self._entry(event)) is not None:
+            # Held against the signed root with the other single entries.
+            try:
+                body = parse_entry(alone)["b"]
+            except NotReadable:
+                body = None
+        if body is None or body["action"] != "log.withdrawn" or event >= self.size:
+            return f", and entry {event} does not say so"
+        details, actor = body.get("d", {}), body["actor"]
+        if (details.get("from"), details.get("to")) != (begin, end):
+            return f"; entry {event} says it of others"
+        if "i" not in actor or body.get("x", actor["i"]) == actor["i"] or body["outcome"] != "done":
+            return f", and by entry {event} no two persons did so"
+        if begin % TILE or end % TILE or not TILE <= begin < end <= event:
+            return f" by entry {event}, which cannot be: only whole bundles from before it can, and never the first"
+        return None
 
     def _compare_roots(self, doubtful: list[Bundle]) -> None:
         """Hold entries and tiles against the signed root, and tell which of them is wrong where."""
@@ -1781,8 +1806,11 @@ class Verification:
 
     @property
     def _is_whole(self) -> bool:
-        """Whether every entry should be here, so that what none of them says was never said."""
-        return self.tree.wanted is None and self._has_first and not self.withdrawn
+        """Whether all that the log says about itself should be here, so that what no entry says was never said.
+
+        Entries that put a key or a catalogue into force are never withdrawn.
+        """
+        return self.tree.wanted is None and self._has_first
 
     def _not_a_start(self, position: int) -> None:
         self.report.fault(position, "start", f"entry {position} is not what it must be: entry 0 alone starts a log")
@@ -2122,6 +2150,7 @@ class Verification:
 
     def _witnesses(self) -> None:
         report, policy = self.report, self.policy
+        is_mine = policy is not None
         if policy is None:
             there = self._get("policy", 1 << 20)
             if there is None:
@@ -2130,10 +2159,13 @@ class Verification:
             try:
                 policy = parse_policy(there)
             except NotReadable as error:
-                report.fault(0, "quorum", f"the export's witness policy cannot be read: {error}")
+                report.left("witnesses", f"the operator's own witness policy cannot be read: {error}", asked=False)
                 return
             report.remark(0, "policy", "the witness policy is the one that came with the export, not one of yours")
-        reached, counted = -1, 0
+        if policy.unknown:
+            names = ", ".join(sorted(policy.unknown))
+            report.left("witnesses", f"signatures of a kind that this program does not know: {names}", asked=False)
+        reached, counted, best = -1, 0, 0
         for size, note in sorted(self.good.items()):
             signed = set()
             for name, key in policy.witnesses.items():
@@ -2145,10 +2177,16 @@ class Verification:
                     signed.add(name)
                     counted += 1
                     self._seen(size, seconds, f"witness {name}")
+            best = max(best, len(signed))
             if policy.met(policy.quorum, frozenset(signed)):
                 reached = size
-        if reached < 0:
+        if reached < 0 and is_mine:
             report.fault(self.size - 1, "quorum", "no checkpoint given carries the witnesses that your policy asks for")
+        elif reached < 0:
+            # What an operator asks of itself shows what it meant to do; nobody was promised it.
+            words = f"the operator's own policy names {len(policy.witnesses)} witnesses; "
+            words += f"at most {best} of them signed any checkpoint given, too few for it" if best else "none signed"
+            report.remark(self.size - 1, "witnessed", words)
         elif reached < self.size:
             words = f"witnesses have seen the first {reached} entries; those behind are not witnessed yet"
             report.remark(reached, "witnessed", words)

@@ -128,3 +128,23 @@ class OwnFileRead(Event):
 
     def objects(self) -> tuple[ObjectRef, ...]:
         return tuple(ObjectRef("case_file", file) for file in self.files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileReportMade(Event):
+    """A report was made for the person whom a case file is about."""
+
+    action = "audit.file_report_made"
+    use = "read"
+    description = (
+        "Who accessed a case file was reported for the person it is about: by department and purpose, no names."
+    )
+    detail_keys: ClassVar[Mapping[str, Detail]] = {"rows": Detail("count", "How many rows the report has.")}
+    file: UUID
+    rows: int
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return (ObjectRef("case_file", self.file),)
+
+    def details(self) -> Mapping[str, Any]:
+        return {"rows": self.rows}

@@ -4,6 +4,7 @@
     tile/<L>/<N>[.p/<W>]             tiles, as ``audit.tiles`` has them
     tile/entries/<N>.p/<W>           the bundle that is not full yet, as it is
     tile/entries/<N>.gz              full bundles in gzip, served without ``.gz`` as ``Content-Encoding: gzip``
+    withdrawn.json                   which bundles were withdrawn, where any were: ``audit.withdrawal``
 
 Bundles and tiles are written aside, synced and renamed, their folders synced, and only then the
 checkpoint is replaced: whoever reads the folder finds all of the log that its checkpoint signs, whenever the
@@ -12,18 +13,20 @@ path never gets other bytes: where they would differ the log was forked, and not
 """
 
 import gzip
+import json
 import os
 import shutil
 import time
 import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import select
 
+from audit import withdrawal
 from audit.entries import AuditLeaf, AuditNode
 from audit.keyfile import sync_folder
 from audit.leaf import leaf_hash
@@ -40,11 +43,13 @@ from audit.tiles import (
     tile_bytes,
 )
 from audit.tree import root_of
+from audit.withdrawal import EntryWithdrawn
 from core.database import Database, DiskTrouble, ReadSession
 from core.errors import IntegrityFailure
 
 PARTIAL_SECONDS = 300.0
 """How long a partial tile stays after the full one is there: readers of an older checkpoint may be under way."""
+WITHDRAWN = "withdrawn.json"
 _AT_ONCE = 64
 _GZIP_LEVEL = 6
 
@@ -125,7 +130,7 @@ class Folder:
         with _as_disk_trouble():
             while batch := list(islice(waiting, _AT_ONCE)):
                 with database.read() as session:
-                    contents = [(tile, content_of(session, tile)) for tile in batch]
+                    contents = list(_contents(session, batch))
                 written += self._put(contents, changed)
             folders = iter(changed)
             while some := list(islice(folders, _AT_ONCE)):
@@ -139,14 +144,42 @@ class Folder:
         Raises:
             Unavailable: the disk is full or cannot be written.
         """
+        self._replace(self.checkpoint, note)
+
+    def withdraw(self, session: ReadSession) -> None:
+        """Say what was withdrawn, then remove its bundles. Safe to repeat; nothing where nothing was withdrawn.
+
+        Raises:
+            Unavailable: the disk is full or cannot be written.
+        """
+        told = withdrawal.told(session)
+        text = json.dumps(told) + "\n"
+        place = self.path / WITHDRAWN
+        if not told:
+            return
+        with _as_disk_trouble():
+            if not place.exists() or place.read_text("utf-8") != text:
+                self._replace(place, text)
+            changed = set()
+            for one in told:
+                for number in range(one["from"] // WIDTH, one["to"] // WIDTH):
+                    bundle = self.place_of(Tile(ENTRIES, number))
+                    if bundle.exists():
+                        bundle.unlink()
+                        changed.add(bundle.parent)
+                    shutil.rmtree(_partials_of(bundle), ignore_errors=True)
+            for folder in changed:
+                sync_folder(folder)
+
+    def _replace(self, place: Path, text: str) -> None:
         with _as_disk_trouble():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = _aside(self.checkpoint)
+            draft = _aside(place)
             with draft.open("w", encoding="utf-8", newline="") as stream:
-                stream.write(note)
+                stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
-            draft.replace(self.checkpoint)
+            draft.replace(place)
             sync_folder(self.path)
 
     def remove_partials(self) -> int:
@@ -189,11 +222,19 @@ class Folder:
             yield from (Path(folder) / name for name in folders if name.endswith(".p") and name[:-2] in full)
 
 
+def _contents(session: ReadSession, tiles: Iterable[Tile]) -> Iterator[tuple[Tile, bytes]]:
+    """Tiles with their bytes, without bundles that were withdrawn."""
+    for tile in tiles:
+        with suppress(EntryWithdrawn):
+            yield tile, content_of(session, tile)
+
+
 def content_of(session: ReadSession, tile: Tile) -> bytes:
     """The bytes of a tile, held against the hashes below and above it before anybody relies on them.
 
     Raises:
         LogMismatch: what is stored does not hold together, or does not reach that far.
+        EntryWithdrawn: it is a bundle that was withdrawn.
     """
     try:
         if tile.level == ENTRIES:
@@ -233,6 +274,8 @@ def _entries(session: ReadSession, tile: Tile) -> list[bytes]:
     ).all()
     if len(rows) != tile.width:
         raise NoSuchTile()
+    if not any(entry for _, entry, _ in rows) and withdrawal.covering(session, first) is not None:
+        raise EntryWithdrawn()
     for seq, entry, stored in rows:
         if leaf_hash(entry) != stored:
             raise LogMismatch("an entry is not what was appended", position=seq)

@@ -14,6 +14,7 @@ from audit.entries import AuditLeaf, AuditNode
 from audit.leaf import leaf_hash
 from audit.tiles import ENTRIES, HEIGHT, WIDTH, NoSuchTile, Tile, bundle_bytes, tile_bytes
 from audit.tree import CompactRange, consistency_subtrees, inclusion_subtrees
+from audit.withdrawal import EntryWithdrawn, covering
 from core.database import ReadSession
 from core.errors import NotFound
 
@@ -85,10 +86,13 @@ def tile_content(session: ReadSession, tile: Tile) -> bytes:
 
     Raises:
         NoSuchTile: the log does not reach that far.
+        EntryWithdrawn: the entries of that bundle were withdrawn.
     """
     if tile.level != ENTRIES:
         return tile_bytes(tile_hashes(session, tile))
     first = tile.number * WIDTH
+    if covering(session, first) is not None:
+        raise EntryWithdrawn()
     statement = select(AuditLeaf.entry).where(AuditLeaf.seq >= first, AuditLeaf.seq < first + tile.width)
     entries = list(session.scalars(statement.order_by(AuditLeaf.seq)))
     if len(entries) != tile.width:
@@ -135,11 +139,11 @@ def _range(level: Callable[[int, int, int], Iterable[bytes]], begin: int, end: i
 def _level(session: ReadSession, height: int, first: int, count: int) -> Iterator[bytes]:
     if height == 0:
         entries = session.execute(
-            select(AuditLeaf.seq, AuditLeaf.entry)
+            select(AuditLeaf.seq, AuditLeaf.entry, AuditLeaf.hash)
             .where(AuditLeaf.seq >= first, AuditLeaf.seq < first + count)
             .order_by(AuditLeaf.seq)
         )
-        rows = ((seq, leaf_hash(entry)) for seq, entry in entries)
+        rows = ((seq, leaf_hash(entry) if entry else stored) for seq, entry, stored in entries)
     else:
         nodes = session.execute(
             select(AuditNode.number, AuditNode.hash)

@@ -19,6 +19,7 @@ import os
 import selectors
 import socket
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,6 +45,9 @@ _LIBRARY = ctypes.PyDLL(None)
 _LIBRARY.send.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int)
 _LIBRARY.send.restype = ctypes.c_ssize_t
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
+_MANY = 8
+"""Callers in one transaction from which on the next one waits for as many."""
+_GATHER_SECONDS = 0.005
 _MAX_PATH = 100
 """Bytes of a socket's path: the kernel takes 108, others 104."""
 
@@ -127,32 +131,58 @@ def listen(path: Path) -> socket.socket:
 
 
 def serve(listening: socket.socket, appender: Appender, *, until: int) -> None:
-    """Append what callers send, all that waits in one transaction, until the descriptor ``until`` can be read."""
+    """Append what callers send, all that waits in one transaction, until the descriptor ``until`` can be read.
+
+    Where many ask at once, those who asked last time are waited for, for no longer than that transaction took:
+    a transaction for the first few would let all others wait for two.
+    """
     with selectors.DefaultSelector() as ready:
         ready.register(until, selectors.EVENT_READ)
         ready.register(listening, selectors.EVENT_READ)
+        before, took = 0, 0.0
         while True:
             asked: list[tuple[socket.socket, Entry]] = []
-            for key, _ in ready.select():
-                if key.fileobj == until:
-                    return
-                if key.fileobj is listening:
-                    with suppress(OSError):
-                        caller, _ = listening.accept()
-                        caller.setblocking(False)
-                        ready.register(caller, selectors.EVENT_READ, bytearray())
-                    continue
-                caller = key.fileobj  # type: ignore[assignment]
-                try:
-                    entry = _next(caller, key.data)
-                except Exception:  # It has gone, or what it says is no request.
-                    ready.unregister(caller)
-                    caller.close()
-                    continue
-                if entry is not None:
-                    asked.append((caller, entry))
-            if asked:
-                _answer(asked, appender)
+            if not _take(ready, listening, until, asked, None):
+                return
+            if not asked:
+                continue
+            if before >= _MANY:
+                latest = time.monotonic() + min(2 * took, _GATHER_SECONDS)
+                while len(asked) < before and (left := latest - time.monotonic()) > 0:
+                    if not _take(ready, listening, until, asked, left):
+                        break
+            begun = time.monotonic()
+            _answer(asked, appender)
+            before, took = len(asked), time.monotonic() - begun
+
+
+def _take(
+    ready: selectors.BaseSelector,
+    listening: socket.socket,
+    until: int,
+    asked: list[tuple[socket.socket, Entry]],
+    seconds: float | None,
+) -> bool:
+    """Add what callers have asked, once there is something, to ``asked``; ``False`` where it is time to end."""
+    for key, _ in ready.select(seconds):
+        if key.fileobj == until:
+            return False
+        if key.fileobj is listening:
+            with suppress(OSError):
+                caller, _ = listening.accept()
+                caller.setblocking(False)
+                ready.register(caller, selectors.EVENT_READ, bytearray())
+            continue
+        caller = key.fileobj  # type: ignore[assignment]
+        try:
+            entry = _next(caller, key.data)
+        except Exception:  # It has gone, or what it says is no request.
+            ready.unregister(caller)
+            caller.close()
+            continue
+        if entry is not None:
+            asked.append((caller, entry))
+    return True
 
 
 def _next(caller: socket.socket, received: bytearray) -> Entry | None:

@@ -19,6 +19,7 @@ from audit.entries import AuditLeaf, AuditTrail
 from audit.events import Actor, ObjectRef
 from audit.leaf import leaf_hash, parse
 from audit.ranges import NoSuchEntry, consistency_proof, inclusion_proof
+from audit.withdrawal import EntryWithdrawn, covering
 from core.clock import from_us
 from core.database import ReadSession
 
@@ -99,11 +100,9 @@ def entry(session: ReadSession, seq: int) -> TrailEntry:
 
     Raises:
         NoSuchEntry: the log has none at that position.
+        EntryWithdrawn: it was withdrawn.
     """
-    found = _told(session, [seq])
-    if not found:
-        raise NoSuchEntry("the log has no such entry")
-    return found[0]
+    return tell(session, [leaf(session, seq)])[0]
 
 
 def proof(session: ReadSession, seq: int, size: int) -> list[bytes]:
@@ -141,16 +140,20 @@ def leaf(session: ReadSession, seq: int) -> bytes:
 
     Raises:
         NoSuchEntry: the log has none at that position.
+        EntryWithdrawn: it was withdrawn.
     """
     found = session.scalar(select(AuditLeaf.entry).where(AuditLeaf.seq == seq))
     if found is None:
         raise NoSuchEntry("the log has no such entry")
+    if not found:
+        gone = covering(session, seq)
+        raise EntryWithdrawn("" if gone is None else f"entry {gone.event} of the log says so")
     return found
 
 
 def tell(session: ReadSession, entries: Iterable[bytes]) -> list[TrailEntry]:
-    """Entries told from their bytes, in the order given."""
-    leaves = [(data, parse(data)) for data in entries]
+    """Entries told from their bytes, in the order given, without those that were withdrawn."""
+    leaves = [(data, parse(data)) for data in entries if data]
     names = subjects_of(session, (alias for _, leaf in leaves for alias in _aliases(leaf.body)))
     return [_tell(data, leaf.sequence, leaf.appended_us, leaf.body, names) for data, leaf in leaves]
 

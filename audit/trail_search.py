@@ -21,6 +21,7 @@ from audit.entries import AuditLeaf, AuditTrail, request_key
 from audit.events import Outcome
 from audit.leaf import parse
 from audit.trail import TrailEntry, tell
+from audit.withdrawal import covering
 from core.clock import from_us, to_us
 from core.database import ReadSession
 
@@ -205,7 +206,7 @@ def _leaves(session: ReadSession, positions: Sequence[int]) -> list[bytes]:
         statement = statement.where(AuditLeaf.seq >= positions[-1], AuditLeaf.seq <= positions[0])
     else:
         statement = statement.where(AuditLeaf.seq.in_(positions))
-    return list(session.scalars(statement))
+    return list(session.scalars(statement.where(AuditLeaf.entry != b"")))
 
 
 def _of_class(entries: list[TrailEntry], of_class: OfClass) -> list[TrailEntry]:
@@ -228,13 +229,21 @@ def _between(session: ReadSession, asked: Asked, before: int | None) -> tuple[in
 
 
 def first_from(session: ReadSession, at: datetime, size: int) -> int:
-    """The first position whose entry was taken at ``at`` or later; ``size`` where none was."""
+    """The first position whose entry was taken at ``at`` or later; ``size`` where none was.
+
+    Of entries that were withdrawn nobody knows when they were taken: they are passed over as a whole.
+    """
     low, high, wanted = 0, size, to_us(at)
     while low < high:
         middle = (low + high) // 2
         data = session.scalar(_AT, {"seq": middle})
+        asked = middle
+        while data == b"":
+            gone = covering(session, asked)
+            asked = asked + 1 if gone is None else gone.past
+            data = session.scalar(_AT, {"seq": asked})
         if data is not None and parse(data).appended_us < wanted:
-            low = middle + 1
+            low = asked + 1
         else:
             high = middle
     return low

@@ -68,6 +68,10 @@ class TrailSums:
         # One put in since, by whoever tampers at this moment, was not summed.
         return leaf.sequence < len(self._sums) and told & _ALL_BITS == self._sums[leaf.sequence]
 
+    def is_empty(self, position: int) -> bool:
+        """Whether the trail does not list an entry at all, as where it was withdrawn."""
+        return position < len(self._sums) and self._sums[position] == 0
+
     def names_none(self, session: ReadSession) -> bool:
         """Whether the trail listed an entry that the log does not have by now."""
         highest = session.execute(_HIGHEST).scalar_one()

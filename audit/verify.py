@@ -13,7 +13,7 @@ beyond that they fit together.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from audit.body import Detail, details_fit
 from audit.leaf import NO_PREVIOUS, Leaf, NotALeaf, leaf_hash, parse
@@ -32,6 +32,8 @@ from audit.tree import CompactRange
 from core.canonical import NotCanonical, parse_canonical
 
 STARTED, EXTENDED, KEY_CHANGED = "log.started", "log.catalogue_extended", "log.key_changed"
+WITHDRAWN = "log.withdrawn"
+_BUNDLE = 256
 
 KINDS = {
     "form": "The bytes are not a canonical entry.",
@@ -46,7 +48,7 @@ KINDS = {
     "checkpoint": "A checkpoint is not one of this log, or not in order.",
     "signature": "A checkpoint lacks a valid signature of the key in force.",
     "key": "The key one trusts was never in force in this log.",
-    "missing": "The row of an entry is missing.",
+    "missing": "The row of an entry is missing, or its bytes are, and nobody withdrew them.",
     "truncated": "Entries that a checkpoint covers are missing.",
     "column": "A stored column does not say what the entry says.",
     "head": "The stored end of the log is not where the entries end.",
@@ -82,9 +84,20 @@ class Verdict:
     checkpoints: int
     """Checkpoints that verified."""
     fault: Fault | None = None
+    withdrawn: tuple[tuple[int, int, int], ...] = ()
+    """What two persons withdrew: first position, the one behind, that of the entry which says so."""
+    gone: int = 0
+    """How many entries are not here any more for that reason; their hashes are."""
 
 
-Watch = Callable[[Leaf, bytes], str | None]
+class Gone(NamedTuple):
+    """In place of an entry whose bytes are said to be withdrawn: what is left of it."""
+
+    hash: bytes
+    """Its leaf hash, 32 bytes."""
+
+
+Watch = Callable[[Leaf | None, bytes], str | None]
 
 
 class _Found(Exception):
@@ -96,7 +109,7 @@ class _Found(Exception):
 
 
 def verify(
-    entries: Iterable[bytes],
+    entries: Iterable[bytes | Gone],
     checkpoints: Iterable[str] = (),
     *,
     origin: str | None = None,
@@ -109,7 +122,8 @@ def verify(
     ``origin`` and ``vkey`` are what the reader knows from elsewhere; without them the log
     vouches for itself, which shows only that it is of one piece. ``catalogues`` maps each
     declared digest to the catalogue's bytes; without it actions are not checked. ``watch`` is
-    shown every leaf with its hash, and returns a sentence where a copy of it says otherwise.
+    shown every leaf (``None`` for one that is gone) with its hash, and returns a sentence where a copy of it says
+    otherwise. Entries that are gone without an entry of two persons that withdraws them are missing.
     """
     reading = _Reading(checkpoints, origin, vkey, catalogues, watch)
     try:
@@ -139,16 +153,26 @@ class _Reading:
         self._keys: list[VerifierKey] = []
         # The key that has yet to sign a checkpoint over its own replacement.
         self._retiring: VerifierKey | None = None
+        self._gone: list[list[int]] = []
+        self._withdrawals: list[tuple[int, int, int]] = []
 
     def verdict(self, fault: Fault | None) -> Verdict:
-        return Verdict(self._tree.size, self._tree.root(), self._covered, self._verified, fault)
+        gone = sum(past - first for first, past in self._gone)
+        withdrawn = tuple(sorted(self._withdrawals))
+        return Verdict(self._tree.size, self._tree.root(), self._covered, self._verified, fault, withdrawn, gone)
 
-    def read(self, entries: Iterator[bytes]) -> None:
+    def read(self, entries: Iterator[bytes | Gone]) -> None:
         waiting = next(self._notes, None)
         expected, last_us, position = NO_PREVIOUS, 0, 0
         entry = next(entries, None)
         while entry is not None:
             following = next(entries, None)
+            if isinstance(entry, Gone):
+                expected, position = self._pass_over(entry, position, following), position + 1
+                while waiting is not None and self._checked(waiting, expected, following):
+                    waiting = next(self._notes, None)
+                entry = following
+                continue
             try:
                 leaf = parse(entry)
             except NotALeaf as error:
@@ -157,7 +181,7 @@ class _Reading:
                 raise _Found(position, "sequence", f"entry {position} says it is entry {leaf.sequence}")
             own = leaf_hash(entry)
             if self._watch is not None and (said := self._watch(leaf, own)) is not None:
-                altered = following is not None and not _follows(following, own)
+                altered = _contradicts(following, own)
                 raise _Found(position, "altered" if altered else "column", said)
             if leaf.previous != expected:
                 raise self._broken_chain(position, own, following)
@@ -171,10 +195,35 @@ class _Reading:
             entry = following
         if waiting is not None:
             self._end(waiting, position)
+        self._account_for_gone()
         if self._vkey is not None and position and self._vkey not in map(str, self._keys):
             raise _Found(0, "key", "the key you trust was never a key of this log")
 
-    def _checked(self, data: str, last: bytes, following: bytes | None) -> bool:
+    def _pass_over(self, entry: Gone, position: int, following: "bytes | Gone | None") -> bytes:
+        """Take what is left of an entry into the tree; its hash."""
+        if position == 0:
+            raise _Found(0, "start", "entry 0 is gone, which is never withdrawn")
+        said = self._watch(None, entry.hash) if self._watch is not None else None
+        if said is not None:
+            raise _Found(position, "altered" if _contradicts(following, entry.hash) else "column", said)
+        if self._gone and self._gone[-1][1] == position:
+            self._gone[-1][1] += 1
+        else:
+            self._gone.append([position, position + 1])
+        self._tree.append(entry.hash)
+        return entry.hash
+
+    def _account_for_gone(self) -> None:
+        """Hold what is gone against the entries that withdraw it."""
+        for first, past in self._gone:
+            place = first
+            while place < past:
+                said = next((one for one in self._withdrawals if one[0] <= place < one[1]), None)
+                if said is None:
+                    raise _Found(place, "missing", f"entry {place} is gone, and no entry of two persons withdraws it")
+                place = said[1]
+
+    def _checked(self, data: str, last: bytes, following: "bytes | Gone | None") -> bool:
         """Verify a checkpoint if it is due at the present size; ``False`` where it covers entries still to come."""
         size = self._tree.size
         note, checkpoint = _open(data, size)
@@ -202,7 +251,7 @@ class _Reading:
             raise _Found(where, "signature", f"the checkpoint over {size} entries lacks a key's signature")
         self._retiring = None
 
-    def _broken_chain(self, position: int, own: bytes, following: bytes | None) -> _Found:
+    def _broken_chain(self, position: int, own: bytes, following: "bytes | Gone | None") -> _Found:
         """Tell which of two entries that do not fit together is the wrong one."""
         if position > self._covered and (following is None or _follows(following, own)):
             # The entry after still follows this one, so this one is as it was.
@@ -211,8 +260,8 @@ class _Reading:
             )
         return _Found(position, "chain", f"entry {position} names another predecessor than it has")
 
-    def _wrong_root(self, size: int, last: bytes, following: bytes | None) -> _Found:
-        if following is not None and not _follows(following, last):
+    def _wrong_root(self, size: int, last: bytes, following: "bytes | Gone | None") -> _Found:
+        if _contradicts(following, last):
             return _Found(size - 1, "altered", f"entry {size - 1} is not the one that entry {size} followed")
         first = self._covered
         which = f"entry {first}" if first == size - 1 else f"one of the entries {first} to {size - 1}"
@@ -232,6 +281,8 @@ class _Reading:
         action = body["action"]
         if (position == 0) != (action == STARTED):
             raise _Found(position, "start", f"entry {position} is not what it must be: entry 0 alone starts a log")
+        if action == WITHDRAWN and (withdrawn := withdrawal_of(position, body)) is not None:
+            self._withdrawals.append(withdrawn)
         if action in (STARTED, EXTENDED, KEY_CHANGED):
             details = body.get("d", {})
             try:
@@ -292,9 +343,28 @@ def _open(data: str, size: int) -> tuple[Note, Checkpoint]:
         raise _Found(max(size - 1, 0), "checkpoint", f"a checkpoint cannot be read: {error.detail}") from error
 
 
-def _follows(following: bytes | None, own: bytes) -> bool:
+def withdrawal_of(position: int, body: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """What an entry ``log.withdrawn`` withdraws, and its position; ``None`` where it is none that counts.
+
+    It takes two persons, and whole bundles from before it, never the first.
+    """
+    details, actor = body.get("d", {}), body["actor"]
+    first, past = details.get("from"), details.get("to")
+    two = "i" in actor and "x" in body and body["x"] != actor["i"] and body["outcome"] == "done"
+    if not two or type(first) is not int or type(past) is not int:
+        return None
+    whole = first % _BUNDLE == 0 and past % _BUNDLE == 0 and _BUNDLE <= first < past <= position
+    return (first, past, position) if whole else None
+
+
+def _contradicts(following: "bytes | Gone | None", own: bytes) -> bool:
+    """Whether there is a next entry that was written behind another one than that with leaf hash ``own``."""
+    return isinstance(following, bytes) and not _follows(following, own)
+
+
+def _follows(following: "bytes | Gone | None", own: bytes) -> bool:
     """Whether the next entry was written behind the one with leaf hash ``own``."""
-    if following is None:
+    if not isinstance(following, bytes):
         return False
     try:
         return parse(following).previous == own

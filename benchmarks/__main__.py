@@ -31,7 +31,9 @@ NAMES = (
     "search_cluster",
     "pipeline",
     "scans",
+    "destruction",
     "kills",
+    "retention_dates",
     "shapes",
     "cluster_kills",
 )

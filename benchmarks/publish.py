@@ -134,7 +134,9 @@ def _live(database: SqliteDatabase, folder: Path, seconds: float) -> list[Figure
     shown: list[tuple[int, float]] = []
     took: list[float] = []
     words = [sys.executable, "-m", "benchmarks.publish", str(folder), str(seconds)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as writer:
+    told = folder / "appended"
+    # To a file: a pipe holds less than it has to tell, and is not read before the end.
+    with told.open("w") as stream, subprocess.Popen(words, stdout=stream) as writer:
         ended = False
         while not ended:
             ended = writer.poll() is not None
@@ -145,8 +147,7 @@ def _live(database: SqliteDatabase, folder: Path, seconds: float) -> list[Figure
                 shown.append((signed.size, time.monotonic()))
             if not ended:
                 time.sleep(max(0.05, CHECKPOINT_SECONDS - 2 * took[-1]))
-        assert writer.stdout is not None
-        written = [json.loads(line) for line in writer.stdout]
+    written = [json.loads(line) for line in told.read_text().splitlines()]
     ages, at = [], iter(shown)
     size, instant = next(at)
     for seq, appended in written:

@@ -154,5 +154,13 @@ class Database(Protocol):
         For the one thread that polls it. It may differ where nothing did.
         """
 
+    def tidy(self) -> None:
+        """Do beside the writers what else one of them had to do while the others wait. For one thread; cheap where
+        there is nothing to do.
+
+        Raises:
+            Unavailable: it is full, read-only or busy; a writer does it then.
+        """
+
     def close(self) -> None:
         """Let go of all connections."""

@@ -152,8 +152,8 @@ def add(
         "added_at": at,
     }
     if key is None:
-        session.execute(_ADD, values)
-    elif session.scalar(_once(session), values) != job:
+        session.connection().execute(_ADD, values)
+    elif session.connection().scalar(_once(session), values) != job:
         return None
     session.wake.add(queue)
     return job

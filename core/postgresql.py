@@ -177,6 +177,9 @@ class PostgresDatabase:
             doubts.append("the server is a standby and takes no writes")
         return doubts
 
+    def tidy(self) -> None:
+        """See the port: PostgreSQL has processes of its own for that."""
+
     def close(self) -> None:
         self._drop_watcher()
         self._engine.dispose()

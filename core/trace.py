@@ -63,6 +63,7 @@ class ServerTrace:
     """How data of a record goes from there."""
 
 
+_AT_ONCE = 500
 _tables: list[TableTrace] = []
 _folders: list[FolderTrace] = []
 _servers: list[ServerTrace] = []
@@ -111,18 +112,31 @@ def count(session: ReadSession, subject: Subject, subject_id: UUID) -> dict[str,
     return found
 
 
-def remove(session: WriteSession, subject: Subject, subject_id: UUID) -> dict[str, int]:
-    """Delete the rows that go with the subject (``end`` is ``row``); tells how many of which table.
+def remove(session: WriteSession, subject: Subject, *subject_ids: UUID) -> dict[str, int]:
+    """Delete the rows that go with the subjects (``end`` is ``row``); tells how many of which table.
 
     The caller has named the objects and keys that go with them before, and destroys them after COMMIT.
     """
-    removed = {}
+    removed: dict[str, int] = {}
     for trace, table in _about(session, subject):
         if trace.end == "row":
-            gone = session.execute(delete(table).where(_matches(table, trace, subject_id)))
-            if isinstance(gone, CursorResult) and gone.rowcount > 0:
-                removed[trace.table] = gone.rowcount
+            for some in _some(subject_ids):
+                gone = session.execute(delete(table).where(_matches(table, trace, *some)))
+                if isinstance(gone, CursorResult) and gone.rowcount > 0:
+                    removed[trace.table] = removed.get(trace.table, 0) + gone.rowcount
     return removed
+
+
+def left(session: ReadSession, subject: Subject, *subject_ids: UUID) -> dict[str, int]:
+    """What ``remove`` would delete now: how many rows of which table; empty where nothing is left."""
+    found: dict[str, int] = {}
+    for trace, table in _about(session, subject):
+        if trace.end == "row":
+            for some in _some(subject_ids):
+                rows = session.scalar(select(func.count()).select_from(table).where(_matches(table, trace, *some)))
+                if rows:
+                    found[trace.table] = found.get(trace.table, 0) + rows
+    return found
 
 
 def _about(session: ReadSession, subject: Subject) -> Iterator[tuple[TableTrace, Table]]:
@@ -137,5 +151,11 @@ def _about(session: ReadSession, subject: Subject) -> Iterator[tuple[TableTrace,
             yield trace, table
 
 
-def _matches(table: Table, trace: TableTrace, subject_id: UUID) -> ColumnElement[bool]:
-    return or_(*(table.c[column] == subject_id for column in trace.columns))
+def _some(subject_ids: tuple[UUID, ...]) -> Iterator[tuple[UUID, ...]]:
+    # A statement takes a limited number of parameters.
+    for start in range(0, len(subject_ids), _AT_ONCE):
+        yield subject_ids[start : start + _AT_ONCE]
+
+
+def _matches(table: Table, trace: TableTrace, *subject_ids: UUID) -> ColumnElement[bool]:
+    return or_(*(table.c[column].in_(subject_ids) for column in trace.columns))

@@ -16,7 +16,7 @@ class LogExported(Event):
     use = "read"
     description = "Entries of the log were exported as evidence, with their proofs and a checkpoint."
     detail_keys: ClassVar[Mapping[str, Detail]] = {
-        "scope": Detail("code", "What was asked for: range, record, person or request."),
+        "scope": Detail("code", "What was asked for: range, record, person, request or sample."),
         "asked_request": Detail("label", "The request that was asked for; absent if none was."),
         "first": Detail("count", "Position of the oldest entry exported."),
         "last": Detail("count", "Position of the newest entry exported."),

@@ -32,13 +32,16 @@ from typing import Any
 
 from accounts import departments, entities
 from accounts.principal import Principal
-from audit import served
+from audit import served, withdrawal
+from audit.events import Event
 from audit.log import Log
 from audit.note import parse_checkpoint, parse_note
+from audit.oversight import SampleDrawn
 from audit.ranges import tile_content
 from audit.seal import OpeningSeal
 from audit.tiles import ENTRIES, HEIGHT, WIDTH, Tile, grown
 from audit.trail import leaf
+from audit.withdrawal import EntryWithdrawn
 from core.clock import Clock, to_us
 from core.database import Database, ReadSession
 from exports import beside, index_page, openings
@@ -73,6 +76,8 @@ class _Plan:
     size: int
     note: str
     earlier: frozenset[int]
+    withdrawn: tuple[dict[str, int], ...]
+    """What was withdrawn, as ``withdrawn.json`` says it: the entries that say so come with every export."""
     by: Principal
     made_at: datetime
 
@@ -84,9 +89,10 @@ class _Plan:
     @property
     def singles(self) -> Sequence[int]:
         """Those that come with a proof each."""
+        said = {each["event"] for each in self.withdrawn}
         if self.scope.positions is not None:
-            return self.scope.positions
-        return sorted({self.scope.first, self.scope.last})
+            return sorted({*self.scope.positions, *said})
+        return sorted({self.scope.first, self.scope.last, *said})
 
 
 class Evidence:
@@ -100,12 +106,11 @@ class Evidence:
         keys: Keyring,
         *,
         seal: OpeningSeal,
-        published: Path,
         policy: Path | None = None,
     ) -> None:
-        """``published`` is the folder of the published log, ``policy`` the file of the witness policy."""
+        """``policy`` is the file of the witness policy."""
         self._main, self._log, self._clock, self._keys, self._seal = main, log, clock, keys, seal
-        self._published, self._policy = published, policy
+        self._policy = policy
 
     def export(self, wanted: Wanted, *, by: Principal, request: str | None) -> Export:
         """Evidence of what is wanted, as it stands under the newest checkpoint.
@@ -123,6 +128,7 @@ class Evidence:
             size = parse_checkpoint(parse_note(note).text).size
             scope = scope_of(main, log, wanted, size, by=by, keys=self._keys)
             earlier = beside.anchored_sizes(log, scope.first, size) | beside.exported_sizes(log, size)
+            withdrawn = tuple(each for each in withdrawal.told(log) if each["event"] < size)
         event = LogExported(
             by=by.actor,
             request=request,
@@ -135,8 +141,8 @@ class Evidence:
             opens=openings.OPENED,
             about=scope.about,
         )
-        self._log.record([event], at=now)
-        plan = _Plan(scope, size, note, frozenset(earlier - {size}), by, now)
+        self._log.record([*_draw(scope, by, request), event], at=now)
+        plan = _Plan(scope, size, note, frozenset(earlier - {size}), withdrawn, by, now)
         name = f"muniment-evidence-{scope.kind}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}.zip"
         return Export(name, scope, size, filter(None, self._pieces(plan)))
 
@@ -148,7 +154,7 @@ class Evidence:
         yield put("muniment_verify.py", _resource("audit", "muniment_verify.py"))
         for path, content in self._beside(plan):
             yield put(path, content)
-        for path, content in self._read(_tiles(plan), lambda log, tile: [(tile.path, tile_content(log, tile))]):
+        for path, content in self._read(_tiles(plan), _content):
             yield put(path, content)
         for path, content in self._read(plan.singles, lambda log, seq: _single(log, seq, plan)):
             yield put(path, content)
@@ -182,9 +188,10 @@ class Evidence:
                 yield f"timestamps/{covered}.tsr", token
             for day, content in beside.seals(log, first, size):
                 yield f"seals/{day}.json", content
-        for name, path in (("policy", self._policy), ("withdrawn.json", self._published / "withdrawn.json")):
-            if path is not None and path.is_file():
-                yield name, path.read_bytes()
+        if self._policy is not None and self._policy.is_file():
+            yield "policy", self._policy.read_bytes()
+        if plan.withdrawn:
+            yield "withdrawn.json", json.dumps(plan.withdrawn).encode() + b"\n"
 
     def _read(
         self, items: Iterable[Any], content: Callable[[ReadSession, Any], list[tuple[str, bytes]]]
@@ -216,6 +223,26 @@ class Evidence:
         )
 
 
+def _draw(scope: Scope, by: Principal, request: str | None) -> list[Event]:
+    """That a sample was drawn, where one was."""
+    if scope.drawn is None:
+        return []
+    drawn = scope.drawn
+    return [
+        SampleDrawn(
+            by=by.actor,
+            entity=drawn.entity,
+            request=request,
+            seed=drawn.sample.seed,
+            record_class=drawn.record_class,
+            year=drawn.year,
+            population=drawn.sample.population,
+            digest=drawn.sample.population_digest,
+            records=tuple(row.id for row in drawn.sample.drawn),
+        )
+    ]
+
+
 def _tiles(plan: _Plan) -> Iterator[Tile]:
     """The tiles and bundles that come with an export, each once."""
     size, scope = plan.size, plan.scope
@@ -238,9 +265,20 @@ def _tile(level: int, number: int, size: int) -> Tile:
     return Tile(level, number, min(WIDTH, (size >> max(level, 0) * HEIGHT) - number * WIDTH))
 
 
+def _content(log: ReadSession, tile: Tile) -> list[tuple[str, bytes]]:
+    try:
+        return [(tile.path, tile_content(log, tile))]
+    except EntryWithdrawn:
+        return []
+
+
 def _single(log: ReadSession, seq: int, plan: _Plan) -> list[tuple[str, bytes]]:
-    proof = served.proof_under(log, seq, plan.size, plan.note)
-    return [(f"leaves/{seq}.json", leaf(log, seq)), (f"proofs/{seq}.tlog-proof", proof.encode())]
+    proof = [(f"proofs/{seq}.tlog-proof", served.proof_under(log, seq, plan.size, plan.note).encode())]
+    try:
+        return [(f"leaves/{seq}.json", leaf(log, seq)), *proof]
+    except EntryWithdrawn:
+        # Its hash is in its tile, and the proof leads from there.
+        return proof
 
 
 def _manifest(told: dict[str, Any], digests: dict[str, str]) -> Iterator[bytes]:

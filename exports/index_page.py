@@ -168,6 +168,8 @@ def _scope_in_words(scope: Scope) -> str:
         "range": "everything between two positions" + (": the whole log" if told.get("whole") else ""),
         "record": f"the record {told.get('number')}",
         "request": f"the request {told.get('request')}",
+        "sample": f"{len(told.get('records', ()))} of {told.get('population')} records of the class"
+        f" {told.get('class')} dated {told.get('year')}, drawn by the seed {told.get('seed')}",
         "person": "what one person changed, or had changed about them; not what they read",
     }[scope.kind]
 

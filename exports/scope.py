@@ -1,4 +1,4 @@
-"""What of the log is exported: a range of positions, or the entries about one record, person or request.
+"""What of the log is exported: a range of positions, or the entries about a record, a person, a request or a sample.
 
 A range comes as whole bundles, which hold entries of every legal entity. Anything else comes entry by
 entry, within the legal entities that the asker oversees. Of a person come changes only: what
@@ -6,7 +6,7 @@ somebody *read* is reported on other grounds, and never here.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +24,18 @@ from core.database import ReadSession
 from core.errors import Invalid, NotFound
 from core.identifiers import show_record_number
 from records import overseen
+from records.sample import Sample, new_seed, sample_of
 from vault.keyring import Keyring
 
 MOST_ENTRIES = 20_000
 """How many entries come one by one, each with its proof. More than that is a range."""
 _PAGE = 500
 _RANGE = re.compile(r"([0-9]{1,15})?\.\.([0-9]{1,15})?").fullmatch
+KINDS = ("range", "record", "person", "request", "sample")
+_SAMPLE = re.compile(
+    r"(?P<class>[a-z0-9_]{1,60})/(?P<year>[0-9]{4})/(?P<count>[0-9]{1,3})"
+    r"(?:/(?P<seed>[0-9A-Za-z]{1,64})(?:/(?P<entity>[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}))?)?"
+).fullmatch
 _REQUEST = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 
 
@@ -56,6 +62,8 @@ class Wanted:
     person: str = ""
     """Name at sign-in, or id."""
     request: str = ""
+    sample: str = ""
+    """``CLASS/YEAR/COUNT``, then ``/SEED`` and ``/ENTITY`` where they are given: records drawn, and their trails."""
 
     @property
     def kind(self) -> str:
@@ -64,9 +72,9 @@ class Wanted:
         Raises:
             Invalid: none is, or several are.
         """
-        named = [name for name in ("range", "record", "person", "request") if getattr(self, name).strip()]
+        named = [name for name in KINDS if getattr(self, name).strip()]
         if len(named) != 1:
-            raise Invalid("name one of these: a range, a record, a person, a request")
+            raise Invalid("name one of these: a range, a record, a person, a request, a sample")
         return named[0]
 
 
@@ -83,6 +91,18 @@ class Scope:
     told: dict[str, Any] = field(default_factory=dict)
     """What the archive says of it."""
     about: tuple[ObjectRef, ...] = ()
+    drawn: "Drawn | None" = None
+    """Of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A sample that was drawn for an export."""
+
+    entity: UUID
+    record_class: str
+    year: int
+    sample: Sample
 
 
 def parse_range(text: str, size: int) -> tuple[int, int]:
@@ -129,11 +149,44 @@ def scope_of(main: ReadSession, log: ReadSession, wanted: Wanted, size: int, *, 
             raise Invalid("the id of a request stands in the header Muniment-Request of its answer")
         found = _found(log, Asked(request=request, entities=overseen.entities_of(by)), size)
         return _picked(kind, found, {"request": request})
+    if kind == "sample":
+        return _sampled(main, log, wanted.sample, size, by)
     person = _person(main, wanted.person.strip(), keys)
     aliases = _aliases(log, person)
     found = _changes_of(log, aliases, overseen.entities_of(by), size)
     told = {"aliases": sorted(alias.hex() for alias in aliases), "changes_only": True}
     return _picked(kind, found, told, (ObjectRef("person", person),))
+
+
+def _sampled(main: ReadSession, log: ReadSession, asked: str, size: int, by: Principal) -> Scope:
+    """Records drawn by a seed, with everything that names one of them."""
+    match = _SAMPLE(asked.strip())
+    if match is None:
+        raise Invalid("a sample reads CLASS/YEAR/COUNT or CLASS/YEAR/COUNT/SEED, such as supplier_invoice/2025/50/5eed")
+    firms = [row.id for row in entities.everything(main) if by.may("audit.read", entity=row.id)]
+    if match["entity"] is None and len(firms) != 1:
+        raise Invalid("say which legal entity: CLASS/YEAR/COUNT/SEED/ENTITY")
+    entity = UUID(match["entity"]) if match["entity"] else firms[0]
+    if entity not in firms:
+        raise NotFound("there is no such legal entity among those you oversee")
+    year, count, seed = int(match["year"]), int(match["count"]), match["seed"] or new_seed()
+    found = sample_of(main, entity, match["class"], year, count, seed, by=by)
+    positions = set[int]()
+    for row in found.drawn:
+        positions.update(_found(log, Asked(record=row.id, entities=overseen.entities_of(by)), size))
+        _check(len(positions))
+    told = {
+        "entity": entity.hex,
+        "class": match["class"],
+        "year": year,
+        "seed": seed,
+        "population": found.population,
+        "population_sha256": found.population_digest.hex(),
+        "records": [{"record": row.id.hex, "number": show_record_number(row.number)} for row in found.drawn],
+    }
+    about = tuple(ObjectRef("record", row.id) for row in found.drawn)
+    scope = _picked("sample", sorted(positions), told, about)
+    return replace(scope, drawn=Drawn(entity, match["class"], year, found))
 
 
 def _picked(kind: str, positions: list[int], told: dict[str, Any], about: tuple[ObjectRef, ...] = ()) -> Scope:

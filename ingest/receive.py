@@ -159,6 +159,9 @@ class Receiver:
         file = self.seal(chunks, record=new_id(), entity=intake.entity)
         digest = self._upload_digest(by, idempotency_key)
         now = self.clock.now()
+        with self.main.read() as session:
+            # Before others have to wait for this one: of two that come at once, neither is told of the other.
+            duplicate = record.find_duplicate(session, file.fingerprint, by, now)
         with self.main.write(beside=True) as session:
             if digest is not None and not _first_with(session, digest, file, now):
                 # What was just sealed is named by no row: the sweep takes it.
@@ -166,7 +169,6 @@ class Receiver:
                 if known.fingerprint != file.fingerprint:
                     raise KeyReused("send another key with another file")
                 return Received(record.get_visible(session, known.record, by, now), None, repeated=True)
-            duplicate = record.find_duplicate(session, file.fingerprint, by, now)
             row = capture.capture(session, file, intake, by=by, at=now, keys=self.keys)
             placement.begin(session, row, at=now)
         return Received(row, duplicate, repeated=False)

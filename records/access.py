@@ -18,6 +18,8 @@ The rule, within one entity:
    sensitivity, by the people of its department.
 4. Nobody reads the case file about themselves in this way: the right of access
    (GDPR Art. 15) has its own.
+5. What stands under a regime other than ``active`` is read by those of these people who are
+   also named for that regime (``records.regime``).
 """
 
 import hashlib
@@ -55,6 +57,7 @@ from core.database import AT, MainTable, ReadSession, WriteSession, insert_for
 from records import file_plan
 from records.case_file import CaseFile, CaseFileAccess
 from records.file_plan import RecordClass
+from records.regime import ACTIVE, RegimeReader
 
 
 class AccessSet(MainTable):
@@ -73,6 +76,7 @@ class AccessSet(MainTable):
     confirmed: Mapped[bool]
     uploader: Mapped[UUID | None]
     """Who captured it, while nobody has confirmed class and file; else empty."""
+    regime: Mapped[str] = mapped_column(String(12), default="active", server_default="active")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,7 @@ class Terms:
     section: str | None
     confirmed: bool
     uploader: UUID | None
+    regime: str = ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,13 @@ class Readable(NamedTuple):
     """Of ``READER`` and ``AT``, for each run of such a statement."""
 
 
+def closed(entity: UUID) -> Terms:
+    """Terms that no reader meets: confirmed, and of no class, department or file that anybody could read by."""
+    return Terms(
+        entity=entity, department=None, record_class=None, case_file=None, section=None, confirmed=True, uploader=None
+    )
+
+
 def digest_of(terms: Terms) -> bytes:
     """What a set is found by: SHA-256 over its terms, 32 bytes."""
     uploader = None if terms.confirmed else terms.uploader
@@ -127,15 +139,18 @@ def digest_of(terms: Terms) -> bytes:
         "confirmed": terms.confirmed,
         "uploader": uploader.hex if uploader else None,
     }
+    if terms.regime != ACTIVE:
+        # Left out otherwise: sets from before there were regimes are found by the same digest.
+        parts["regime"] = terms.regime
     return hashlib.sha256(canonical(parts)).digest()
 
 
 def access_set_for(session: WriteSession, terms: Terms) -> int:
     """The id of the set with these terms, made where there is none yet."""
     digest = digest_of(terms)
-    found = session.scalar(_WITH_DIGEST, {"digest": digest})
+    found = session.connection().scalar(_WITH_DIGEST, {"digest": digest})
     if found is not None:
-        return found
+        return int(found)
     added = session.scalar(
         insert_for(session, AccessSet)
         .values(
@@ -147,6 +162,7 @@ def access_set_for(session: WriteSession, terms: Terms) -> int:
             section=terms.section,
             confirmed=terms.confirmed,
             uploader=None if terms.confirmed else terms.uploader,
+            regime=terms.regime,
         )
         .on_conflict_do_nothing(index_elements=["digest"])
         .returning(AccessSet.id)
@@ -224,13 +240,16 @@ def set_ids(session: ReadSession, found: Readable) -> list[int]:
     return list(session.connection().scalars(sets_read_by(found.readers), found.values).all())
 
 
-def may_read(terms: Terms, reader: Reader, *, listed: bool, has_list: bool, about_reader: bool) -> bool:
+def may_read(
+    terms: Terms, reader: Reader, *, listed: bool, has_list: bool, about_reader: bool, named: bool = False
+) -> bool:
     """The rule in words of the module's docstring, on values: what the SQL is tested against.
 
     ``has_list``: the case file (or its sealed section) has an access list; ``listed``: the
-    reader is on it; ``about_reader``: the case file is about the reader.
+    reader is on it; ``about_reader``: the case file is about the reader; ``named``: the reader is
+    named for the regime of these terms.
     """
-    if about_reader:
+    if about_reader or (terms.regime != ACTIVE and not named):
         return False
     of_department = reader.everywhere or terms.department in reader.departments
     reads_class = terms.record_class in reader.classes
@@ -297,8 +316,21 @@ def _condition(
             and_(~has_list, or_(reads_class, and_(of_department, normal))),
         ),
     )
+    named = (
+        select(RegimeReader.id)
+        .where(
+            RegimeReader.entity == entity,
+            RegimeReader.regime == AccessSet.regime,
+            RegimeReader.person == person,
+            RegimeReader.state == "confirmed",
+            RegimeReader.valid_from <= at,
+            RegimeReader.valid_to > at,
+        )
+        .exists()
+    )
+    open_to_reader = or_(AccessSet.regime == ACTIVE, named)
     not_about_reader = or_(AccessSet.case_file.is_(None), ~about_reader)
-    return and_(AccessSet.entity == entity, not_about_reader, or_(unconfirmed, confirmed))
+    return and_(AccessSet.entity == entity, open_to_reader, not_about_reader, or_(unconfirmed, confirmed))
 
 
 def _among(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:

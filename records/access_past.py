@@ -28,6 +28,7 @@ from records.case_file import CaseFile, CaseFileAccess
 from records.overseen import Overseen
 from records.placement import Placement
 from records.record import Record
+from records.regime import RegimeReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ def opened_by(session: ReadSession, grant: Grant, at: datetime) -> list[Opened]:
         Placement.case_file,
         Placement.section,
         Placement.confirmed,
+        Placement.regime,
     )
     rows = session.execute(
         select(*columns, Record.captured_by, func.count().label("records"))
@@ -118,6 +120,7 @@ def opened_by(session: ReadSession, grant: Grant, at: datetime) -> list[Opened]:
             section=row.section,
             confirmed=row.confirmed,
             uploader=row.captured_by,
+            regime=row.regime,
         )
         if digests.get(access.digest_of(terms)) in sets:
             counts[row.record_class] = counts.get(row.record_class, 0) + row.records
@@ -156,6 +159,7 @@ def _scoped(
             day=day,
             section=terms.section,
             guarded_file=session.scalar(select(CaseFile.id).where(CaseFile.id == terms.case_file, guarded)) is not None,
+            regime=terms.regime,
         ):
             return CouldRead(person, "auditor_scope", (), at)
     return None
@@ -191,6 +195,7 @@ def _terms(placed: list[Placement], entity: UUID, uploader: UUID | None, at: dat
                 section=each.section,
                 confirmed=each.confirmed,
                 uploader=uploader,
+                regime=each.regime,
             )
     return None
 
@@ -219,6 +224,9 @@ def _changes(
         select(CaseFileAccess.person, CaseFileAccess.valid_from, CaseFileAccess.valid_to).where(
             CaseFileAccess.case_file.in_(files), _overlaps(CaseFileAccess, begin, end)
         ),
+        select(RegimeReader.person, RegimeReader.valid_from, RegimeReader.valid_to).where(
+            RegimeReader.entity == entity, RegimeReader.state == "confirmed", _overlaps(RegimeReader, begin, end)
+        ),
     )
     for statement in statements:
         for person, valid_from, valid_to in session.execute(statement):
@@ -227,7 +235,7 @@ def _changes(
     return found
 
 
-_Timed = type[Placement] | type[RoleGrant] | type[Suspension] | type[CaseFileAccess]
+_Timed = type[Placement] | type[RoleGrant] | type[Suspension] | type[CaseFileAccess] | type[RegimeReader]
 
 
 def _overlaps(row: _Timed, begin: datetime, end: datetime) -> ColumnElement[bool]:

@@ -6,7 +6,8 @@ It opens a record to them where all of this is so:
 1. a person has confirmed where the record belongs: a machine's choice never opens anything;
 2. its class is among those of the scope, of normal sensitivity, and none of personnel;
 3. it lies in no case file with an access list, in no sealed section, in no personnel file, in none about a colleague;
-4. its document date lies in the years of the scope, or, where it has none, the day it was taken in.
+4. its document date lies in the years of the scope, or, where it has none, the day it was taken in;
+5. it is neither restricted nor blocked.
 
 The file plan is asked anew at each reading. An access set has no year, and the index knows only access sets:
 there is no search under a scope, only its list, which is read from the rows themselves.
@@ -36,6 +37,7 @@ from records import file_plan
 from records.access import AccessSet
 from records.case_file import CaseFile
 from records.record import Record, RecordVersion
+from records.regime import ACTIVE, SCOPED
 from records.scope_events import ScopeAsked, ScopeDecided, ScopeEnded
 
 State = Literal["pending", "confirmed", "refused", "withdrawn"]
@@ -159,13 +161,13 @@ def codes_of(classes: Collection[str]) -> frozenset[str]:
 
 def reaches(
     codes: Collection[str], years: tuple[int, int], *, confirmed: bool, record_class: str | None, day: date,
-    section: str | None, guarded_file: bool,
+    section: str | None, guarded_file: bool, regime: str = ACTIVE,
 ) -> bool:  # fmt: skip
     """The rule in words of the module's docstring, on values: what the SQL is tested against.
 
     ``day``: document date, or the day it was taken in; ``guarded_file``: it lies in a file as named in 3.
     """
-    if not confirmed or section is not None or guarded_file:
+    if not confirmed or section is not None or guarded_file or regime not in SCOPED:
         return False
     return record_class in codes_of(codes) and years[0] <= day.year <= years[1]
 
@@ -409,6 +411,7 @@ def _conditions(found: Within, *, confirmed: bool) -> tuple[ColumnElement[bool],
         AccessSet.record_class.in_(sorted(found.codes)),
         AccessSet.confirmed.is_(confirmed),
         AccessSet.section.is_(None),
+        AccessSet.regime.in_(SCOPED),
         or_(AccessSet.case_file.is_(None), AccessSet.case_file.not_in(select(CaseFile.id).where(guarded()))),
     )
     begin, over = _start(found.first_day, found.zone), _start(found.last_day + timedelta(days=1), found.zone)

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
 from audit.intake import append
+from core import jobs
 from core.database import AT, MainTable, ReadSession, WriteSession
 from core.errors import Conflict, Forbidden, Invalid, NotFound
 from core.identifiers import new_id
@@ -44,19 +45,48 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 }
 """Sealed sections by kind of file; a section not named here does not exist."""
 TRIGGERS: tuple[str, ...] = (
+    # contracts and cases
     "contract_start",
     "contract_end",
-    "employment_start",
-    "employment_end",
-    "rejection_received",
-    "last_contact",
+    "claim_due",
+    "delivery_or_performance",
+    "business_relationship_end",
     "procedure_closed",
     "proceeding_closed",
     "case_closed",
+    "audit_completed",
+    # people
+    "hire_date",
+    "employment_start",
+    "employment_end",
+    "last_contact",
+    "rejection_received",
+    "last_wage_entry",
+    "following_pay_reference_period_end",
+    "contribution_due",
+    "social_insurance_audit_completed",
+    "accident_date",
     "exposure_end",
-    "claim_due",
+    # accounts and taxes
+    "document_period_end",
+    "document_superseded",
+    "last_entry",
+    "accounts_prepared",
+    "accounts_approved",
+    "tax_return_filed",
+    "tax_return_deadline",
+    "tax_payment_due",
+    "tax_due_or_paid",
+    "payment_made",
+    "transaction_completed",
+    "first_use",
     "asset_end_of_life",
+    "asset_end_of_useful_life",
+    # data protection
+    "consent_withdrawn",
+    "erasure_granted",
 )
+"""Events that a file may state: all that rules start with, but for those that each document has of its own."""
 
 
 class NumberTaken(Conflict):
@@ -251,6 +281,21 @@ def state_trigger(
             by=by.actor, entity=file.entity, case_file=file.id, trigger=trigger, before=before, after=happened_on
         ),
         at=at,
+    )
+    if before != happened_on:
+        ask_to_date_records(session, file.id, at)
+
+
+def ask_to_date_records(session: WriteSession, case_file: UUID, at: datetime) -> None:
+    """Have the dates of all records of a file reckoned anew."""
+    jobs.add(
+        session,
+        "retention.date",
+        queue="maintenance",
+        at=at,
+        subject=case_file,
+        key=f"retention.date/{case_file.hex}",
+        case_file=case_file,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import aliased
 
 from audit.entries import AuditLeaf, AuditTrail
@@ -51,6 +51,7 @@ OVERDUE = timedelta(days=1)
 _NIGHT = range(1, 5)
 _AT_LEAST, _AT_MOST = timedelta(hours=12), timedelta(hours=30)
 _TOPIC = "object.stored_object"
+_DESTROYED = b"record.destroyed"
 _NOTING = tuple(action.encode() for action in (ObjectLocked.action, ObjectLockRefused.action))
 
 
@@ -129,9 +130,15 @@ def compare_page(locker: Locker, after: UUID | None) -> UUID | None:
     with locker.log_database.read() as session:
         logged = _logged(session, after, end)
         present = _in_log(session, [row.event for row in rows if row.event is not None])
+        gone = _destroyed(session, {row.record for row in rows} | {entry.record for entry in logged.values()})
     known = {row.id for row in rows}
     for row in rows:
         found = locker.look(row)
+        if row.record in gone:
+            # The store lets go of it when its lock ends, and that is as it should be.
+            if found is None:
+                _forget(locker, row)
+            continue
         codes = store_differences(row.noted, row.held, found)
         entry = logged.get(row.id)
         if row.seen_at is not None and row.event not in present | waiting:
@@ -144,7 +151,7 @@ def compare_page(locker: Locker, after: UUID | None) -> UUID | None:
         if codes or row.trouble not in (None, object_lock.CANNOT_LOCK):
             _tell(locker, row, codes, found)
     for stored, entry in logged.items():
-        if stored not in known:
+        if stored not in known and entry.record not in gone:
             _tell_unknown(locker, stored, entry)
     return end
 
@@ -165,6 +172,12 @@ def _tell(locker: Locker, row: ObjectLock, codes: list[str], found: Lock | None)
         present.trouble = codes[0]
         if found is not None:
             object_lock.ask_store(session, row.record, at)
+
+
+def _forget(locker: Locker, row: ObjectLock) -> None:
+    """The object of a destroyed record is gone: nothing is noted of it any more."""
+    with locker.main.write(beside=True) as session:
+        session.execute(delete(ObjectLock).where(ObjectLock.id == row.id))
 
 
 def _tell_unknown(locker: Locker, stored: UUID, entry: Logged) -> None:
@@ -251,6 +264,17 @@ def _logged(session: ReadSession, after: UUID | None, end: UUID | None) -> dict[
         record = next(UUID(item["i"]) for item in body["objects"] if item["k"] == "record")
         found[seqs[seq]] = Logged(UUID(body["id"]), record, body.get("d", {}))
     return found
+
+
+def _destroyed(session: ReadSession, records: Iterable[UUID]) -> set[UUID]:
+    """Those of the records of which the log says that they passed the point of no return."""
+    named = aliased(AuditTrail)
+    query = (
+        select(AuditTrail.key)
+        .join(named, and_(named.topic == "action", named.key == _DESTROYED, named.seq == AuditTrail.seq))
+        .where(AuditTrail.topic == "object.record", AuditTrail.key.in_([record.bytes for record in records]))
+    )
+    return {UUID(bytes=key) for key in session.scalars(query)}
 
 
 def _in_log(session: ReadSession, events: Iterable[UUID]) -> set[UUID]:

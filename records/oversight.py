@@ -101,13 +101,39 @@ class Sight:
     """Position of the newest entry."""
 
 
+Thing = tuple[str, UUID, str | None, int | None]
+"""Kind, id, number and version."""
+
+
+def things_of(entry: TrailEntry, page: Page) -> list[Thing]:
+    """What may be told of the things an entry is about.
+
+    Records and case files of legal entities that the reader does not oversee are left out, and
+    colleagues too, unless somebody's rights were changed: whose they are is open to auditors anyway.
+    """
+    told: list[Thing] = []
+    for thing in entry.objects:
+        if thing.kind == "record":
+            row = page.records.get(thing.id)
+            if row is not None:
+                told.append((thing.kind, thing.id, row.number, thing.version))
+        elif thing.kind == "case_file":
+            if thing.id in page.case_files:
+                told.append((thing.kind, thing.id, page.case_files[thing.id], thing.version))
+        elif thing.kind != "person" or not is_reading(entry.action):
+            told.append((thing.kind, thing.id, None, thing.version))
+    return told
+
+
 class Oversight:
     """The questions of those who oversee."""
 
     def __init__(self, main: Database, log: Log, clock: Clock) -> None:
         self._main, self._log, self._clock = main, log, clock
 
-    def trail(self, asked: Filter, *, by: Principal, request: str, before: int | None = None, limit: int = 50) -> Page:
+    def trail(
+        self, asked: Filter, *, by: Principal, request: str | None, before: int | None = None, limit: int = 50
+    ) -> Page:
         """A page of the trail.
 
         Raises:
@@ -284,15 +310,8 @@ class Oversight:
             Invalid: seed, count or year cannot be used.
             LogUnavailable: the draw could not be logged; nothing is told.
         """
-        by.require("audit.read", entity=entity)
-        sample.check(seed, count, year)
-        plan = file_plan.load()
-        codes = (plan.get(record_class).code, *plan.descendants(record_class))
         with self._main.read() as session:
-            ids = sample.population(session, entity, codes, year)
-            drawn = sample.draw(ids, seed, count)
-            rows = overseen.find(session, drawn, by)
-        found = Sample(seed, len(ids), sample.digest(ids), tuple(rows[each] for each in drawn if each in rows))
+            found = sample.sample_of(session, entity, record_class, year, count, seed, by=by)
         self._note(
             SampleDrawn(
                 by=by.actor,

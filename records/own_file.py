@@ -1,5 +1,8 @@
 """Who accessed my file: for the person a case file is about, by department, purpose and day, without colleagues' names.
 
+Colleagues look for themselves; for everybody else (a customer, an applicant) a compliance officer or the data
+protection officer makes the report and hands it out.
+
 The person reads no content of the file here (that is the right of access, with its own way), only
 that it was seen, from where, for what and when. Days, not minutes: a minute and a desk
 would name a colleague.
@@ -16,7 +19,7 @@ from accounts.principal import Principal
 from audit import trail
 from audit.events import Event
 from audit.log import Log
-from audit.oversight import OwnFileRead
+from audit.oversight import FileReportMade, OwnFileRead
 from audit.trail import TrailEntry
 from core.clock import Clock, civil_date
 from core.database import Database, ReadSession
@@ -68,6 +71,43 @@ def report(main: Database, log: Log, clock: Clock, *, by: Principal, request: st
     event: Event = OwnFileRead(by=by.actor, request=request, files=tuple(file.id for file in files))
     log.record([event], at=clock.now())
     return found
+
+
+def report_for_subject(main: Database, log: Log, clock: Clock, asked: str, *, by: Principal, request: str) -> OwnFile:
+    """Who accessed a case file, to be handed to whom it is about; that it was made is on the log first.
+
+    ``asked`` is its id or its number. The report tells nothing of what is in the file.
+
+    Raises:
+        NotFound: there is no such case file where ``by`` makes such reports, or it is one about ``by``.
+        LogUnavailable: the report could not be logged; nothing is told.
+    """
+    with main.read() as session, log.database.read() as entries:
+        file = _reported(session, asked.strip(), by)
+        found = _of_file(session, entries, file)
+    event = FileReportMade(
+        by=by.actor,
+        entity=file.entity,
+        request=request,
+        basis="file_report.make",
+        file=file.id,
+        rows=len(found.accesses),
+    )
+    log.record([event], at=clock.now())
+    return found
+
+
+def _reported(session: ReadSession, asked: str, by: Principal) -> CaseFile:
+    try:
+        condition = CaseFile.id == UUID(asked)
+    except ValueError:
+        condition = CaseFile.number == asked
+    within = by.entities_for("file_report.make")
+    row = session.scalars(select(CaseFile).where(condition, CaseFile.entity.in_(within)).limit(1)).first()
+    # One's own is looked at under one's own name.
+    if row is None or (row.about_person is not None and row.about_person == by.id):
+        raise NotFound("there is no such case file where you make such reports")
+    return row
 
 
 def _of_file(session: ReadSession, log: ReadSession, file: CaseFile) -> OwnFile:

@@ -75,6 +75,13 @@ def link(
     return party
 
 
+def find(session: ReadSession, entity: UUID, name: str, keys: Keyring) -> UUID | None:
+    """The party of that name, however it is spaced and accented; ``None`` where no record ever named it."""
+    folded = _fold(" ".join(name.split())[:MAX_NAME])
+    wanted = {"of_entity": entity, "print": keys.fingerprint("party", entity.bytes + folded.encode())}
+    return session.scalar(_KNOWN, wanted) if folded else None
+
+
 def _make(session: WriteSession, entity: UUID, fingerprint: bytes, name: str, at: datetime, keys: Keyring) -> None:
     """A new party, unless a writer beside this one has made it in between."""
     party = new_id()

@@ -48,6 +48,7 @@ class Placement(MainTable):
     """Empty where the machine did."""
     valid_from: Mapped[datetime]
     valid_to: Mapped[datetime | None]
+    regime: Mapped[str] = mapped_column(String(12), default="active", server_default="active")
 
 
 _PLACEMENTS = cast(Table, Placement.__table__)
@@ -101,6 +102,9 @@ def settle_reading(
     State afterwards: ``needs_attention`` where it could not be read, ``filed`` where a person
     gave the class or the machine is certain and the class allows it, else ``needs_review``.
     """
+    if row.state == record.WITHDRAWN:
+        # Closed while it was being read: nothing is learnt of it any more.
+        return
     version.media_type, version.page_count = reading.media_type, reading.page_count
     version.trouble_code, version.trouble_detail = reading.trouble_code, reading.trouble_detail
     version.reasons_sealed = seal_text(key, row.id, version.id, "reasons", json.dumps(reading.reasons))
@@ -132,6 +136,7 @@ def settle_reading(
         at=at,
     )
     record.ask_to_index(session, row.id, at)
+    record.ask_to_date(session, row.id, at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,10 +229,23 @@ def _move(session: WriteSession, row: Record, before: access.Terms, *, by: Princ
         at=at,
     )
     record.ask_to_index(session, row.id, at)
+    record.ask_to_date(session, row.id, at)
+
+
+def stand_under(session: WriteSession, row: Record, regime: str, *, by_person: UUID | None, at: datetime) -> None:
+    """Have a record stand under a regime from now on, for lists and index at once; whoever decided it writes why."""
+    row.regime = regime
+    row.access_set = access.access_set_for(session, terms_of(row))
+    record.touch(row, row.state, at)
+    _write(session, row, by_person=by_person, at=at)
+    record.ask_to_index(session, row.id, at)
+    record.ask_to_date(session, row.id, at)
 
 
 def terms_of(row: Record) -> access.Terms:
-    """What reading this record depends on."""
+    """What reading this record depends on. A withdrawn one has the terms that no reader meets."""
+    if row.state == record.WITHDRAWN:
+        return access.closed(row.entity)
     return access.Terms(
         entity=row.entity,
         department=row.department,
@@ -236,6 +254,7 @@ def terms_of(row: Record) -> access.Terms:
         section=row.section,
         confirmed=row.confirmed,
         uploader=row.captured_by,
+        regime=row.regime,
     )
 
 
@@ -257,6 +276,7 @@ def terms_on(session: ReadSession, row: Record, at: datetime) -> access.Terms | 
         case_file=placed.case_file,
         section=placed.section,
         confirmed=placed.confirmed,
+        regime=placed.regime,
     )
 
 
@@ -285,7 +305,7 @@ def _write(session: WriteSession, row: Record, *, by_person: UUID | None, at: da
 
 
 def _add(session: WriteSession, row: Record, *, by_person: UUID | None, at: datetime) -> None:
-    session.execute(
+    session.connection().execute(
         _ADD,
         {
             "id": new_id(),
@@ -295,6 +315,7 @@ def _add(session: WriteSession, row: Record, *, by_person: UUID | None, at: date
             "case_file": row.case_file,
             "section": row.section,
             "confirmed": row.confirmed,
+            "regime": row.regime,
             "placed_by": by_person,
             "valid_from": at,
             "valid_to": None,

@@ -19,12 +19,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
 from core import jobs
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import MainTable, ReadSession, WriteSession, insert_for
 from core.errors import NotFound
 from records import access
 
 RECEIVED, PROCESSING, FILED = "received", "processing", "filed"
 NEEDS_REVIEW, NEEDS_ATTENTION = "needs_review", "needs_attention"
+WITHDRAWN = "withdrawn"
+"""Of a wrong upload that waits for a second person: nobody reads it, so it is in no list by state."""
 STATES: tuple[str, ...] = (RECEIVED, PROCESSING, FILED, NEEDS_REVIEW, NEEDS_ATTENTION)
 UNSAFE = frozenset({"infected", "not_scanned", "too_large_to_scan"})
 """Troubles of a version that the malware scanner did not pass."""
@@ -70,6 +72,8 @@ class Record(MainTable):
     current_version: Mapped[UUID]
     revision: Mapped[int]
     """Counts changes, so that the index can tell which state it holds."""
+    regime: Mapped[str] = mapped_column(String(12), default="active", server_default="active")
+    """What closes it beyond that: see ``records.regime``. Since when, its placements say."""
 
 
 class RecordVersion(MainTable):
@@ -125,6 +129,16 @@ class Component(MainTable):
     added_at: Mapped[datetime]
 
 
+class Undated(MainTable):
+    """That something changed of a record by which its dates are reckoned."""
+
+    __tablename__ = "undated"
+
+    record: Mapped[UUID] = mapped_column(primary_key=True)
+    cause: Mapped[str] = mapped_column(String(10))
+    """``record``: class, file, day or state; ``fact``: what a person stated about it."""
+
+
 def touch(record: Record, state: str, at: datetime) -> None:
     """Count a change, and note the state it leads to."""
     record.revision += 1
@@ -163,6 +177,14 @@ def ask_to_index(session: WriteSession, record_id: UUID, at: datetime) -> None:
         key=f"search.index/{record_id.hex}",
         record=record_id,
     )
+
+
+def ask_to_date(session: WriteSession, record_id: UUID, at: datetime, *, cause: str = "record") -> None:
+    """Have the dates of a record reckoned anew, once, whatever happened to it."""
+    row = insert_for(session, Undated).values(record=record_id, cause=cause)
+    session.execute(row.on_conflict_do_nothing(index_elements=["record"]))
+    # Sixteen keys: on PostgreSQL a job that waits already is locked by whoever asks for it until they commit.
+    jobs.add(session, "retention.date", queue="maintenance", at=at, key=f"retention.date/{record_id.hex[-1]}")
 
 
 def get_visible(session: ReadSession, record_id: UUID, by: Principal, at: datetime) -> Record:

@@ -14,8 +14,10 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from accounts.principal import Principal
 from core.database import ReadSession
 from core.errors import Invalid
+from records import file_plan, overseen
 from records.overseen import Overseen
 from records.record import Record
 
@@ -62,6 +64,25 @@ def check(seed: str, count: int, year: int) -> None:
         raise Invalid(f"a sample has 1 to {MOST} records")
     if not 1900 <= year <= 2200:
         raise Invalid("give a year such as 2025")
+
+
+def sample_of(
+    session: ReadSession, entity: UUID, record_class: str, year: int, count: int, seed: str, *, by: Principal
+) -> Sample:
+    """Records of a class (those below it count too) and a year, drawn by a seed.
+
+    Raises:
+        NotAllowed: ``by`` does not oversee there.
+        UnknownRecordClass: there is no such class.
+        Invalid: seed, count or year cannot be used.
+    """
+    by.require("audit.read", entity=entity)
+    check(seed, count, year)
+    plan = file_plan.load()
+    ids = population(session, entity, (plan.get(record_class).code, *plan.descendants(record_class)), year)
+    drawn = draw(ids, seed, count)
+    rows = overseen.find(session, drawn, by)
+    return Sample(seed, len(ids), digest(ids), tuple(rows[each] for each in drawn if each in rows))
 
 
 def population(session: ReadSession, entity: UUID, codes: Collection[str], year: int) -> list[UUID]:

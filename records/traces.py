@@ -36,6 +36,13 @@ register(
         why="ids and days: until when the store keeps the sealed bytes, also once their key is gone",
     ),
     TableTrace("object_locks", "version", ("version",), end="kept", why="ids and days, as for the record"),
+    TableTrace(
+        "regime_readers",
+        "person",
+        ("person", "asked_by", "decided_by", "ended_by"),
+        end="kept",
+        why="history of rights; the name is gone with the key, and the reason is sealed",
+    ),
     TableTrace("trigger_facts", "person", ("recorded_by",), end="kept", why="an id; the name is gone with the key"),
     TableTrace(
         "auditor_scopes",
@@ -44,4 +51,6 @@ register(
         end="kept",
         why="who could see what on a day; the name is gone with the key",
     ),
+    TableTrace("fixity_troubles", "record", ("record",)),
+    TableTrace("fixity_walks", None, why="how far the fixity check has come"),
 )

@@ -108,6 +108,18 @@ class ClassMapping:
         replaced = {self.fact_classes[name].instead_of for name, match in found.items() if match.certain}
         return tuple(match for name, match in found.items() if name not in replaced)
 
+    def concerning(self, code: str, stated: Collection[str], known: KnownFacts) -> tuple[Match, ...]:
+        """``matches``, and the rules of the organisation's own that name ``code`` or a class above it.
+
+        A name that the facts and the file plan share is the facts': there a narrower class may
+        have taken its place.
+
+        Raises:
+            UnknownRecordClass: the file plan has no such ``code``.
+        """
+        own = (c for c in self._plan.facet_codes(code) if c in stated and c not in self.fact_classes)
+        return (*self.matches(code, stated, known), *(Match(c, True) for c in own))
+
 
 @lru_cache(maxsize=1)
 def load() -> ClassMapping:

@@ -37,9 +37,12 @@ def expunge(client: Elasticsearch, alias: str, *, patience_seconds: float = PATI
     merging = client.options(request_timeout=_MERGE_SECONDS)
     while True:
         # The log of changes goes with the flush.
-        ask(lambda: client.indices.flush(index=alias, force=True, wait_if_ongoing=True), writing=True)
+        _flush(client, alias)
         copies = list(_copies(client, alias))
         if not any(map(_holds_deleted, (copy for _, copy in copies))):
+            # What the server merged by itself just now is in the files that searches have open, and in the last commit.
+            ask(lambda: client.indices.refresh(index=alias), writing=True)
+            _flush(client, alias)
             return parts
         if not upto:
             upto = {number: copy["seq_no"]["max_seq_no"] for number, copy in copies if copy["routing"]["primary"]}
@@ -49,6 +52,10 @@ def expunge(client: Elasticsearch, alias: str, *, patience_seconds: float = PATI
         if time.monotonic() > until:
             raise ErasureUnfinished
         time.sleep(_LOOK_SECONDS)
+
+
+def _flush(client: Elasticsearch, alias: str) -> None:
+    ask(lambda: client.indices.flush(index=alias, force=True, wait_if_ongoing=True), writing=True)
 
 
 def _copies(client: Elasticsearch, alias: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -119,9 +119,22 @@ class PostgreSQL(Server):
         Raises:
             NotAnswering: the server did not answer within five seconds, or refused.
         """
+        return self._ask(
+            ["timeout", "5", _program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement], database
+        )
+
+    def dump(self, database: str) -> str:
+        """All tables of ``database`` with their rows, as SQL; bytes are written in hexadecimal.
+
+        Raises:
+            NotAnswering: the server did not answer within a minute, or refused.
+        """
+        return self._ask(["timeout", "60", _program("pg_dump")], database)
+
+    def _ask(self, command: list[str | Path], database: str) -> str:
         try:
             return process.run(
-                ["timeout", "5", _program("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", statement],
+                command,
                 folder=self.folder,
                 environment={
                     "PGHOST": LOOPBACK, "PGPORT": str(self.port), "PGUSER": "postgres", "PGDATABASE": database,

@@ -104,12 +104,13 @@ class Keyring:
         Raises:
             KeyExists: its subject has one.
         """
-        if session.scalar(_HAS_KEY, {"subject": key.subject}):
+        connection = session.connection()
+        if connection.scalar(_HAS_KEY, {"subject": key.subject}):
             raise KeyExists(subject=key.subject)
         epoch = self._take_place(session, at)
         wrapped = wrap(self._epochs.cipher(epoch), key, epoch)
         row = {"subject": key.subject, "kind": kind, "epoch": epoch, "wrapped": wrapped, "created_at": at}
-        session.execute(_KEEP, row)
+        connection.execute(_KEEP, row)
 
     def get(self, session: ReadSession, subject: UUID) -> DataKey:
         """The data key of a subject.
@@ -207,7 +208,7 @@ class Keyring:
     def _take_place(self, session: WriteSession, at: datetime, places: int = 1) -> UUID:
         """An epoch with that much room, already counted; a new one where none has it."""
         room = {"places": places, "most_before": EPOCH_KEYS - places}
-        taken = session.execute(_TAKE_PLACE, room, execution_options=_PLAIN).scalar_one_or_none()
+        taken = session.connection().execute(_TAKE_PLACE, room).scalar_one_or_none()
         if taken is not None:
             return taken
         epoch = new_id()

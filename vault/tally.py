@@ -24,8 +24,9 @@ USES = (LOGGED, WITHHELD, SEALED, UNLOGGED)
 """For a read that stands in the log; for one that failed, so that nothing left; to seal; for anything else."""
 
 
-_UNWATCHED = frozenset({"person", "openings", "journal"})
-"""Kinds whose keys open what is no record: a colleague's name, and the openings and seals of the log itself."""
+_UNWATCHED = frozenset({"person", "openings", "journal", "hold", "regime", "batch", "disclosure", "withdrawal"})
+"""Kinds whose keys open what is no record: a colleague's name, the openings and seals of the log itself, and what was
+written to hold, restrict or dispose of records."""
 
 
 class Counts(NamedTuple):

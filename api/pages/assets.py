@@ -19,6 +19,7 @@ STYLES: Final = (
     "base",
     "frame",
     "forms",
+    "hold",
     "state",
     "table",
     "record-row",
@@ -28,6 +29,8 @@ STYLES: Final = (
     "review",
     "audit",
     "verify",
+    "disposition",
+    "schedule",
     "palette",
     "print",
 )

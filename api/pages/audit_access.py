@@ -51,6 +51,7 @@ def who_saw(request: Request, by: AuditReader, run: Run, request_id: RequestId, 
         ways=audit_words.way,
         more=more,
         wrong=wrong,
+        may_report=by.may("file_report.make"),
     )
 
 

@@ -15,7 +15,7 @@ from audit.served import signed_size
 from core.errors import Forbidden, Invalid, MunimentError, NotFound
 
 router = page_router()
-KINDS = ("record", "request", "person", "range")
+KINDS = ("record", "request", "person", "range", "sample")
 
 
 @router.get("/audit/export")

@@ -1,4 +1,4 @@
-"""Audit: a sample drawn by a printed seed. And, for everybody: who accessed the file about me."""
+"""Audit: a sample drawn by a printed seed. Who accessed a file: about me, or about somebody without an account."""
 
 from typing import Annotated
 from urllib.parse import urlencode
@@ -7,7 +7,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from accounts import entities
-from api.deps import AuditReader, RequestId, Run, SignedIn
+from api.deps import AuditReader, FileReporter, RequestId, Run, SignedIn
 from api.i18n import gettext as _
 from api.pages import audit_words, words
 from api.pages.audit_trail import Text, zone_of
@@ -62,6 +62,7 @@ def show_sample(
         classes=words.class_choices(),
         drawn=drawn,
         again=f"/audit/sample?{again}",
+        exported=f"{class_}/{values['year']}/{values['count']}/{chosen}" + (f"/{entity}" if to_id(entity) else ""),
         wrong=wrong,
     )
 
@@ -71,3 +72,27 @@ def show_own_file(request: Request, by: SignedIn, run: Run, request_id: RequestI
     """Who accessed the case files about the person, without names."""
     found = own_file.report(run.main, run.log, run.clock, by=by, request=request_id)
     return page(request, "own_file.html", files=found, way=audit_words.way)
+
+
+@router.get("/audit/file-report")
+def show_file_report(
+    request: Request, by: FileReporter, run: Run, request_id: RequestId, case_file: Text = ""
+) -> Response:
+    """Who accessed a case file, on a page to be printed and handed to the person it is about."""
+    found, wrong = None, ""
+    if case_file.strip():
+        try:
+            found = own_file.report_for_subject(run.main, run.log, run.clock, case_file, by=by, request=request_id)
+        except NotFound as error:
+            wrong = error.detail
+    return page(
+        request,
+        "file_report.html",
+        status=404 if wrong else 200,
+        case_file=case_file.strip(),
+        file=found,
+        way=audit_words.way,
+        oversees=by.may("audit.read"),
+        made_at=run.clock.now(),
+        wrong=wrong,
+    )

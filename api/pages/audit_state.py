@@ -54,6 +54,7 @@ def show_state(
         days=days,
         may_verify=by.may("audit.verify") and found.size <= MOST_VERIFIED,
         most=MOST_VERIFIED,
+        may_withdraw=by.may("withdrawal.ask"),
     )
 
 

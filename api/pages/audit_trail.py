@@ -17,7 +17,7 @@ from api.i18n import gettext as _
 from api.pages import audit_words, shown, words
 from api.pages.frame import departments_of
 from api.pages.show import fragment, is_piecewise, page, page_router, to_id
-from api.rest.trail import Position, oversight_of, things_of
+from api.rest.trail import Position, oversight_of
 from app.runtime import Runtime
 from audit.events import catalogue
 from audit.origin import started_as
@@ -25,7 +25,7 @@ from audit.trail import TrailEntry
 from core.database import ReadSession
 from core.errors import Invalid, NotFound
 from records.overseen import Overseen
-from records.oversight import Filter, Page
+from records.oversight import Filter, Page, things_of
 
 router = page_router()
 PAGE = 50

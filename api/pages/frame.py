@@ -13,9 +13,12 @@ from accounts.people import Person
 from accounts.principal import Principal
 from api.i18n import gettext as _
 from api.i18n import ngettext
+from api.pages import retention_tabs, shown
 from app.runtime import Runtime
+from core.clock import civil_date
 from core.database import ReadSession
 from records import auditor_scope, listing, record
+from retention import custodian
 
 WAITING = (record.NEEDS_REVIEW, record.NEEDS_ATTENTION)
 """States that are counted beside their page's name."""
@@ -69,10 +72,11 @@ def of(run: Runtime, by: Principal, path: str) -> Frame:
         scopes = auditor_scope.visible(session, by=by)
         auditing = any(row.person == by.id and row.holds_at(now) for row in scopes)
         asked = sum(1 for row in scopes if auditor_scope.may_decide(row, by))
+        batches = retention_tabs.waiting(session, by)
         name = people.reveal_names(session, [by.id], run.keys).get(by.id, "") if by.id else ""
         return Frame(
-            places=(*_places(by, path, counts, waiting), *_scopes(by, path, auditing, asked)),
-            banners=_banners(session, by, now, auditing),
+            places=(*_places(by, path, counts, waiting, batches), *_scopes(by, path, auditing, asked)),
+            banners=(*_moved_clock(run, now), *_banners(session, by, now, auditing)),
             name=name,
             zone=own[0].zone if own else run.settings.time_zone,
             entities=tuple((row.id, row.name) for row in own),
@@ -99,7 +103,9 @@ def first_page(by: Principal) -> str:
     return "/people" if by.may("person.read") else "/profile"
 
 
-def _places(by: Principal, path: str, counts: dict[str, int], grants_waiting: int) -> tuple[Place, ...]:
+def _places(
+    by: Principal, path: str, counts: dict[str, int], grants_waiting: int, batches_waiting: int
+) -> tuple[Place, ...]:
     def place(
         address: str, text: str, icon: str, count: int = 0, meaning: Literal["", "waiting", "blocked"] = "",
         first: bool = True,
@@ -119,6 +125,10 @@ def _places(by: Principal, path: str, counts: dict[str, int], grants_waiting: in
         found.append(place("/attention", _("Needs attention"), "attention", count, "blocked"))
     if by.may("case_file.read"):
         found.append(place("/case-files", _("Case files"), "case", first=False))
+    if tabs := retention_tabs.tabs(by):
+        here, first = retention_tabs.is_under(path), not by.may("record.read")
+        meaning: Literal["", "waiting"] = "waiting" if batches_waiting else ""
+        found.append(Place(tabs[0][0], _("Retention"), "clock", here, batches_waiting, meaning, first))
     if by.may("person.read"):
         first = not by.may("record.read")
         found.append(place("/people", _("People and roles"), "people", grants_waiting, "waiting", first))
@@ -126,6 +136,10 @@ def _places(by: Principal, path: str, counts: dict[str, int], grants_waiting: in
         found.append(place("/audit", _("Audit"), "seal"))
     elif by.may("report.decide"):
         found.append(place("/audit/reports", _("Reading reports"), "seal"))
+    if by.may("file_report.make") and not by.may("audit.read"):
+        found.append(place("/audit/file-report", _("Case file access"), "case", first=False))
+    if by.may("withdrawal.decide") and not by.may("audit.read"):
+        found.append(place("/audit/withdrawals", _("Log withdrawals"), "seal", first=False))
     if by.may("installation.manage") or by.may("entity.manage"):
         found.append(place("/settings", _("Settings"), "settings", first=not by.may("record.read")))
     return tuple(found)
@@ -137,6 +151,14 @@ def _scopes(by: Principal, path: str, auditing: bool, asked: int) -> tuple[Place
     here = path == "/scopes" or path.startswith("/scopes/")
     meaning: Literal["", "waiting"] = "waiting" if asked else ""
     return (Place("/scopes", _("Access for audits"), "lock", here, asked, meaning, first=auditing),)
+
+
+def _moved_clock(run: Runtime, now: datetime) -> tuple[Banner, ...]:
+    if not run.settings.test_clock:
+        return ()
+    day = shown.day(civil_date(now, run.settings.time_zone))
+    text = _("An archive for tests: its clock can be moved, and says %(day)s. Keep nothing here that matters.")
+    return (Banner(text % {"day": day}, "waiting"),)
 
 
 def _banners(session: ReadSession, by: Principal, now: datetime, auditing: bool) -> tuple[Banner, ...]:
@@ -157,6 +179,13 @@ def _banners(session: ReadSession, by: Principal, now: datetime, auditing: bool)
                 recent,
             )
             found.append(Banner(text % {"count": recent}, "info", "/audit/reports", _("See the reports")))
+    if by.id is not None and (told := custodian.waiting_for(session, by.id)):
+        text = ngettext(
+            "A hold concerns what you work with: one notice waits for your acknowledgement.",
+            "Holds concern what you work with: %(count)s notices wait for your acknowledgement.",
+            told,
+        )
+        found.append(Banner(text % {"count": told}, "waiting", "/notices", _("Read the notice")))
     if not by.grants and not auditing and session.get(Person, by.id) is not None:
         found.append(Banner(_("You have no role yet. An administrator can propose one."), "info"))
     return tuple(found)

@@ -14,7 +14,7 @@ from accounts.principal import Principal
 from api.deps import Classifier, Now, Reader, RequestId, Reviewer, Run, WriteSession
 from api.errors import StaleRevision
 from api.i18n import gettext as _
-from api.pages import access_words, sentences, words
+from api.pages import access_words, hold_words, retention_words, sentences, words
 from api.pages.case_names import name_of, named
 from api.pages.frame import departments_of
 from api.pages.show import Form, Posted, fragment, go, page, page_router
@@ -28,6 +28,7 @@ from records.case_file import CaseFile
 from records.placement import Decision
 from records.record import Record
 from records.shown import Detail, Shown
+from retention import record_date, stub
 
 router = page_router()
 HISTORY = 100
@@ -68,12 +69,22 @@ def show_record(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Everything about one record."""
-    detail = run.content.detail(record_id, by=by, request=request_id)
+    try:
+        detail = run.content.detail(record_id, by=by, request=request_id)
+    except NotFound:
+        return _destroyed(request, record_id, by, run)
     around = _around(run, detail.record, by, now, request_id)
     current, name, title = _current(detail)
+    with run.main.read() as session:
+        held = hold_words.badge(session, detail.record, by)
+        dated = record_date.dates_of(session, [record_id]).get(record_id)
     return page(
         request,
         "record.html",
+        held=held,
+        dated=dated,
+        kept=None if dated is None else retention_words.kept(dated),
+        regime_name=hold_words.regime,
         row=detail.record,
         detail=detail,
         current=current,
@@ -91,6 +102,17 @@ def show_record(
         files=file_choices(run, detail.record, by, now, request_id) if around.can_change else [],
         done=done,
     )
+
+
+def _destroyed(request: Request, record_id: UUID, by: Principal, run: Runtime) -> Response:
+    """What is left of a destroyed record, for those who see retention.
+
+    Raises:
+        NotFound: nothing is, or not for ``by``.
+    """
+    with run.main.read() as session:
+        left = stub.get(session, record_id, by=by)
+    return page(request, "record_stub.html", stub=left)
 
 
 @router.get("/records/{record_id}/history")

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from api.i18n import gettext as _
 from api.i18n import ngettext
-from api.pages import shown, words
+from api.pages import hold_words, shown, words
 from audit.events import Actor
 from audit.trail import TrailEntry
+from records.object_lock import CANNOT_LOCK
 
 TOGETHER = timedelta(minutes=10)
 
@@ -183,8 +184,14 @@ def _lock(_entry: TrailEntry, _n: int, _names: Names) -> str:
     return _("had the store lock the file, or let go of it.")
 
 
-def _lock_trouble(_entry: TrailEntry, _n: int, _names: Names) -> str:
+def _lock_trouble(entry: TrailEntry, _n: int, _names: Names) -> str:
+    if entry.details.get("reason") == CANNOT_LOCK:
+        return _("noted that the file is to be locked; this store has no locks.")
     return _("found the file not locked as it should be.")
+
+
+def _damaged(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("found that a stored file of it is missing, or not what was stored.")
 
 
 def _index_repaired(_entry: TrailEntry, _n: int, _names: Names) -> str:
@@ -193,6 +200,25 @@ def _index_repaired(_entry: TrailEntry, _n: int, _names: Names) -> str:
 
 def _reading_asked(_entry: TrailEntry, _n: int, _names: Names) -> str:
     return _("asked for it to be read once more.")
+
+
+def _caught(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("noted that a hold reaches it: it is not destroyed.")
+
+
+def _regime(entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("brought it under another access regime: %(before)s before, %(after)s now.") % {
+        "before": hold_words.regime(str(entry.details.get("before", ""))).lower(),
+        "after": hold_words.regime(str(entry.details.get("after", ""))).lower(),
+    }
+
+
+def _regime_asked(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("asked that it be open to more of its readers again; that takes a second person.")
+
+
+def _regime_refused(_entry: TrailEntry, _n: int, _names: Names) -> str:
+    return _("left its access regime as it is.")
 
 
 def _anything(entry: TrailEntry, _n: int, _names: Names) -> str:
@@ -216,9 +242,14 @@ _WHAT = {
     "record.table_taken": _table_taken,
     "record.malware_found": _malware,
     "record.index_repaired": _index_repaired,
+    "hold.caught": _caught,
+    "record.regime_changed": _regime,
+    "record.regime_asked": _regime_asked,
+    "record.regime_refused": _regime_refused,
     "object.locked": _lock,
     "object.lock_refused": _lock_trouble,
     "object.lock_differs": _lock_trouble,
+    "object.fixity_failed": _damaged,
     "record.listed": _listed,
     "record.searched": _searched,
     "record.refused": _refused,

@@ -16,10 +16,12 @@ from accounts.password_rules import MIN_LENGTH
 from api import i18n, security
 from api.deps import PUBLIC, Now, Run
 from api.i18n import gettext as _
+from api.pages import schedule_words
 from api.pages.show import Form, Posted, go, page, page_router
 from app.runtime import Runtime
 from core.database import ReadSession
 from core.errors import Conflict, Invalid, MunimentError
+from retention import packs, schedule
 
 router = page_router()
 MORE_ROWS = 2
@@ -39,6 +41,8 @@ class Draft:
     sign_in_name: str = ""
     files: bool = True
     clerk: bool = False
+    pack: bool = True
+    """Whether the starter rules of the country are taken."""
 
 
 @router.get("/setup", dependencies=[PUBLIC])
@@ -87,6 +91,8 @@ def _found(run: Runtime, token: str, draft: Draft, password: str) -> str:
     with run.main.write() as session:
         by = setup.use_link(session, token, at=at)
         made = first_account.found(session, entity, person, departments_of=wanted, by=by, at=at, keys=run.keys)
+        for country in packs.suited_to(draft.country) if draft.pack else ():
+            schedule.take_pack(session, made.entity, country, by=by, at=at)
         return sessions.start(session, made.person, at=at).secret
 
 
@@ -105,6 +111,7 @@ def _draft(given: Posted) -> Draft:
         sign_in_name=given.text("sign_in_name"),
         files=given.flag("files"),
         clerk=given.flag("clerk"),
+        pack=given.flag("pack"),
     )
 
 
@@ -135,6 +142,7 @@ def _form(request: Request, token: str, draft: Draft, wrong: dict[str, str] | No
         zones=zones(),
         kinds=KINDS,
         min_length=MIN_LENGTH,
+        packs=", ".join(sorted(schedule_words.country(code) for code in packs.countries())),
     )
 
 

@@ -12,11 +12,13 @@ from accounts.entities import COUNTRIES, NewEntity
 from api import i18n
 from api.deps import EntityManager, InstallationManager, Now, Run, WriteSession
 from api.i18n import gettext as _
+from api.pages import schedule_words
 from api.pages.set_up import zones
 from api.pages.show import Form, fragment, go, page, page_router
 from app import reconcile
 from core.database import ReadSession
 from core.errors import Invalid
+from retention import packs, schedule
 
 router = page_router()
 
@@ -61,13 +63,13 @@ def state(request: Request, by: InstallationManager, run: Run) -> Response:
 @router.get("/settings/entities/new")
 def entity_form(request: Request, by: EntityManager, run: Run) -> Response:
     """The form to add a legal entity."""
-    return _entity_form(request, {"zone": run.settings.time_zone, "country": "DE"}, {})
+    return _entity_form(request, {"zone": run.settings.time_zone, "country": "DE", "pack": "1"}, {})
 
 
 @router.post("/settings/entities/new")
 def add_entity(request: Request, by: EntityManager, run: Run, now: Now, given: Form) -> Response:
     """Add a legal entity."""
-    values = {name: given.text(name) for name in ("name", "country", "zone", "controller")}
+    values = {name: given.text(name) for name in ("name", "country", "zone", "controller", "pack")}
     new = NewEntity(
         name=values["name"],
         jurisdiction=values["country"],
@@ -77,7 +79,9 @@ def add_entity(request: Request, by: EntityManager, run: Run, now: Now, given: F
     )
     try:
         with run.main.write() as session:
-            entities.add(session, new, by=by, at=now)
+            made = entities.add(session, new, by=by, at=now)
+            for country in packs.suited_to(made.jurisdiction) if given.flag("pack") else ():
+                schedule.take_pack(session, made.id, country, by=by, at=now)
     except Invalid as error:
         return _entity_form(request, values, {"zone" if "zone" in error.detail else "name": error.detail})
     return go("/settings", done="entity")
@@ -110,7 +114,7 @@ def switch_single(session: WriteSession, by: InstallationManager, now: Now, give
 
 def _entity_form(request: Request, values: dict[str, str], wrong: dict[str, str]) -> Response:
     names = Locale.parse(i18n.locale()).territories
-    empty = dict.fromkeys(("name", "country", "zone", "controller"), "")
+    empty = dict.fromkeys(("name", "country", "zone", "controller", "pack"), "")
     return page(
         request,
         "entity_new.html",
@@ -119,4 +123,5 @@ def _entity_form(request: Request, values: dict[str, str], wrong: dict[str, str]
         wrong=wrong,
         countries=sorted(((code, names.get(code, code)) for code in COUNTRIES), key=lambda row: row[1]),
         zones=zones(),
+        packs=", ".join(sorted(schedule_words.country(code) for code in packs.countries())),
     )

@@ -20,7 +20,7 @@ from starlette.datastructures import FormData
 
 from accounts.principal import Principal
 from api import i18n
-from api.pages import assets, frame, shown, words
+from api.pages import assets, frame, retention_tabs, shown, words
 from api.routing import Router
 from app.runtime import Runtime
 from core.errors import Invalid
@@ -152,6 +152,7 @@ def environment() -> Environment:
     )
     made.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"asset": lambda name: assets.load().url(name), "icon": icon, "words": words}
+    made.globals |= {"tabs_of_retention": retention_tabs.tabs}
     made.filters |= {
         "day": shown.day,
         "weekday": shown.day_with_weekday,

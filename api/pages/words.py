@@ -11,6 +11,7 @@ from api.i18n import gettext as _
 from ingest.extraction import TROUBLES
 from records import file_plan, record
 from records.record import Record
+from retention import why_words
 
 Meaning = Literal["waiting", "blocked", "info", "done"]
 
@@ -121,7 +122,7 @@ def trigger(code: str) -> str:
         "exposure_end": _("Exposure ended"),
         "claim_due": _("Claim fell due"),
         "asset_end_of_life": _("Asset reached the end of its life"),
-    }.get(code, _plain(code))
+    }.get(code) or _capital(why_words.event(code, _))
 
 
 def field(name: str) -> str:
@@ -259,3 +260,7 @@ def why_unsure(row: Record) -> str:
 
 def _plain(code: str) -> str:
     return code.replace("_", " ").replace(".", ": ").capitalize()
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

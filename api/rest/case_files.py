@@ -4,7 +4,7 @@ from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 from pydantic import Field
 
 from accounts import people
@@ -182,20 +182,7 @@ def disallow(
 def state_trigger(
     session: WriteSession,
     case_file_id: UUID,
-    trigger: Literal[
-        "contract_start",
-        "contract_end",
-        "employment_start",
-        "employment_end",
-        "rejection_received",
-        "last_contact",
-        "procedure_closed",
-        "proceeding_closed",
-        "case_closed",
-        "exposure_end",
-        "claim_due",
-        "asset_end_of_life",
-    ],
+    trigger: Annotated[str, Path(max_length=60, description="An event that starts a period.")],
     wanted: TriggerChange,
     by: CaseFileManager,
     now: Now,

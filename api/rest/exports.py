@@ -20,6 +20,11 @@ class ExportAsked(Change):
     record: str = Field("", max_length=40, description="Number or id of a record.")
     person: str = Field("", max_length=200, description="Name at sign-in or id: what they changed, not what they read.")
     request: str = Field("", max_length=64, description="Id of a request.")
+    sample: str = Field(
+        "",
+        max_length=180,
+        description="`CLASS/YEAR/COUNT`, then `/SEED` and `/ENTITY` where given: records drawn, and their trails.",
+    )
 
 
 @router.post(

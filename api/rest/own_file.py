@@ -1,13 +1,16 @@
-"""Who accessed the case files about the caller: by department, purpose and day, nobody named."""
+"""Who accessed a case file, for the person it is about: by department, purpose and day, nobody named."""
 
 from datetime import date
+from typing import Annotated
 
+from fastapi import Query
 from pydantic import Field
 
-from api.deps import RequestId, Run, SignedIn
+from api.deps import FileReporter, RequestId, Run, SignedIn
 from api.rest.parameters import PREFIX, View
 from api.routing import Router
 from records import own_file
+from records.own_file import OwnFile
 
 router = Router(prefix=PREFIX, tags=["audit"])
 
@@ -23,7 +26,7 @@ class OwnAccessView(View):
 
 
 class OwnFileView(View):
-    """A case file about you."""
+    """A case file, and who accessed it."""
 
     number: str
     records: int
@@ -41,23 +44,33 @@ class OwnFilesView(View):
 def read_own_file(run: Run, by: SignedIn, request_id: RequestId) -> OwnFilesView:
     """Who accessed the case files about you: by department, purpose and day, without names."""
     found = own_file.report(run.main, run.log, run.clock, by=by, request=request_id)
-    return OwnFilesView(
-        items=[
-            OwnFileView(
-                number=file.number,
-                records=file.records,
-                complete=file.complete,
-                accesses=[
-                    OwnAccessView(
-                        day=each.day,
-                        department=each.department,
-                        by_operator=each.by_operator,
-                        purpose=each.purpose,
-                        times=each.times,
-                    )
-                    for each in file.accesses
-                ],
+    return OwnFilesView(items=[_told(file) for file in found])
+
+
+@router.get("/audit/file-report")
+def read_file_report(
+    run: Run,
+    by: FileReporter,
+    request_id: RequestId,
+    case_file: Annotated[str, Query(min_length=1, max_length=40, description="Number or id of a case file.")],
+) -> OwnFileView:
+    """Who accessed a case file, for a person it is about who has no account. That it was made is on the log."""
+    return _told(own_file.report_for_subject(run.main, run.log, run.clock, case_file, by=by, request=request_id))
+
+
+def _told(file: OwnFile) -> OwnFileView:
+    return OwnFileView(
+        number=file.number,
+        records=file.records,
+        complete=file.complete,
+        accesses=[
+            OwnAccessView(
+                day=each.day,
+                department=each.department,
+                by_operator=each.by_operator,
+                purpose=each.purpose,
+                times=each.times,
             )
-            for file in found
-        ]
+            for each in file.accesses
+        ],
     )

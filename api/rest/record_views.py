@@ -172,9 +172,19 @@ class ReasonView(View):
     weight: float
 
 
+class RetentionView(View):
+    """Until when a record is kept, as it was last reckoned; `/retention/records/{id}/why` says why."""
+
+    state: str = Field(description="dated, awaiting_trigger, no_rule, conflict or permanent.")
+    retain_through: date | None = Field(description="The last day it is kept.")
+    eligible_from: date | None
+    missing: list[str] = Field(description="Events and facts without which there is no date.")
+
+
 class RecordDetail(RecordView):
     """A record with everything about it but its pages."""
 
+    retention: RetentionView | None = Field(None, description="Absent until it was reckoned for the first time.")
     fields: list[FieldView]
     versions: list[VersionView]
     components: list[ComponentView]

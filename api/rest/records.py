@@ -8,15 +8,17 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from api.deps import Classifier, Now, Reader, RequestId, Reviewer, Run, WriteSession
+from api.rest.certificates import StubView
 from api.rest.parameters import PREFIX, Change, IfMatch, Limit, View, require_revision, tag_of
-from api.rest.record_views import PlaceView, RecordDetail, RecordView, detail_view
+from api.rest.record_views import PlaceView, RecordDetail, RecordView, RetentionView, detail_view
 from api.routing import Router
-from core.errors import Invalid
+from core.errors import Invalid, NotFound
 from ingest import retry
 from records import placement, record
 from records.listing import list_records
 from records.placement import Decision
 from records.shown import Shown
+from retention import record_date, stub
 
 router = Router(prefix=PREFIX, tags=["records"])
 
@@ -76,14 +78,36 @@ def read_list(
 
 
 @router.get("/records/{record_id}")
-def read_one(run: Run, response: Response, record_id: UUID, by: Reader, request_id: RequestId) -> RecordDetail:
-    """One record with its fields, versions, components, children, and why it was classed so."""
-    detail = run.content.detail(record_id, by=by, request=request_id)
+def read_one(
+    run: Run, response: Response, record_id: UUID, by: Reader, request_id: RequestId
+) -> RecordDetail | StubView:
+    """One record with its fields, versions, components, children, and why it was classed so.
+
+    Of a destroyed record its stub, for those who see retention.
+    """
+    try:
+        detail = run.content.detail(record_id, by=by, request=request_id)
+    except NotFound:
+        with run.main.read() as session:
+            left = stub.find(session, record_id, by=by)
+        if left is None:
+            raise
+        return StubView.of(left)
     children: list[Shown] = []
     if detail.children:
         children, _ = run.content.reveal(detail.children, by=by, where="children", request=request_id)
     response.headers["ETag"] = tag_of(detail.record.revision)
-    return detail_view(detail, children, by)
+    view = detail_view(detail, children, by)
+    with run.main.read() as session:
+        dated = record_date.dates_of(session, [record_id]).get(record_id)
+    if dated is not None:
+        view.retention = RetentionView(
+            state=dated.state,
+            retain_through=dated.retain_through,
+            eligible_from=dated.eligible_from,
+            missing=dated.missing,
+        )
+    return view
 
 
 @router.patch("/records/{record_id}")

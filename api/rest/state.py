@@ -15,7 +15,9 @@ from api.deps import PUBLIC, Local, Run
 from api.metrics import MEDIA_TYPE, Metrics
 from api.rest.parameters import PREFIX, View
 from api.routing import Router
+from app import retention_state
 from app.outside import services
+from app.retention_state import State
 from app.runtime import Runtime
 from audit import intake
 from core import jobs
@@ -45,6 +47,9 @@ class ReadyView(View):
 
     ready: bool
     checks: dict[str, str] = Field(description="`ok`, or the code of what is wrong.")
+    worries: dict[str, str] = Field(
+        description="What somebody should look at, though work can be taken: `retention`, `clock`, `fixity`."
+    )
 
 
 class KeeperAbsent(Unavailable):
@@ -85,9 +90,11 @@ def is_ready(request: Request, run: Run) -> JSONResponse:
                 _Known(lambda: checks(run), _KEEP_SECONDS),
                 _Known(lambda: _tried(beside), _KEEP_OUTSIDE_SECONDS),
             )
+            state.worries = _Known(lambda: worries(run), _KEEP_OUTSIDE_SECONDS)
         found = {name: result for known in state.readiness for name, result in known.now().items()}
-    ready = all(result == "ok" for result in found.values())
-    return JSONResponse(ReadyView(ready=ready, checks=found).model_dump(), 200 if ready else 503)
+        ready = all(result == "ok" for result in found.values())
+        beyond = state.worries.now() if found["database"] == "ok" else {}
+    return JSONResponse(ReadyView(ready=ready, checks=found, worries=beyond).model_dump(), 200 if ready else 503)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
@@ -98,6 +105,7 @@ def read_metrics(request: Request, run: Run, by: Local) -> PlainTextResponse:
         counts = jobs.counts(session)
         waits = intake.backlog(session, at=run.clock.now())
         locks = object_lock.counts(session, at=run.clock.now())
+        jobs_of_retention = retention_state.of(session, run)
     lines = ["# TYPE muniment_jobs gauge"]
     lines += [f'muniment_jobs{{queue="{queue}",state="{state}"}} {n}' for (queue, state), n in sorted(counts.items())]
     lines += ["# TYPE muniment_intake_waiting gauge", f"muniment_intake_waiting {waits.waiting}"]
@@ -105,6 +113,7 @@ def read_metrics(request: Request, run: Run, by: Local) -> PlainTextResponse:
     lines += [f"muniment_intake_oldest_seconds {waits.oldest_age.total_seconds():.3f}"]
     lines += ["# TYPE muniment_object_locks gauge"]
     lines += [f'muniment_object_locks{{state="{state}"}} {n}' for state, n in asdict(locks).items()]
+    lines += _of_retention(jobs_of_retention)
     lines += metrics.lines()
     return PlainTextResponse("\n".join(lines) + "\n", media_type=MEDIA_TYPE)
 
@@ -140,6 +149,36 @@ def checks(run: Runtime) -> dict[str, str]:
         "index": run.index.count,
     }
     return _tried(tried)
+
+
+def worries(run: Runtime) -> dict[str, str]:
+    """What does not keep work from being taken, and should not stay so: by name, the code of what is wrong."""
+    with run.main.read() as session:
+        state = retention_state.of(session, run)
+    found = {}
+    if state.overdue:
+        found["retention"] = "retention_overdue"
+    elif state.stopped is not None:
+        found["retention"] = "retention_run_stopped"
+    if state.clock is not None and state.clock.doubt is not None:
+        found["clock"] = f"clock_{state.clock.doubt}"
+    if state.fixity_wrong:
+        found["fixity"] = "fixity_broken"
+    return found
+
+
+def _of_retention(state: State) -> list[str]:
+    lines = ["# TYPE muniment_retention_overdue gauge"]
+    lines += [f'muniment_retention_overdue{{job="{s.name}"}} {int(s.name in state.overdue)}' for s in state.steps]
+    lines += ["# TYPE muniment_retention_last_start_seconds gauge"]
+    lines += [
+        f'muniment_retention_last_start_seconds{{job="{job}"}} {row.started_at.timestamp():.0f}'
+        for job, row in sorted(state.newest.items())
+    ]
+    doubt = state.clock is not None and state.clock.doubt is not None
+    lines += ["# TYPE muniment_retention_stopped gauge", f"muniment_retention_stopped {int(state.stopped is not None)}"]
+    lines += ["# TYPE muniment_clock_in_doubt gauge", f"muniment_clock_in_doubt {int(doubt)}"]
+    return [*lines, "# TYPE muniment_fixity_wrong gauge", f"muniment_fixity_wrong {state.fixity_wrong}"]
 
 
 def _tried(tried: Mapping[str, Callable[[], object]]) -> dict[str, str]:

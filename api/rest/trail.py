@@ -15,12 +15,10 @@ from api.deps import AuditReader, RequestId, Run
 from api.rest.parameters import PREFIX, Limit, View
 from api.routing import Router
 from app.runtime import Runtime
-from audit.events import is_reading
 from audit.trail import TrailEntry
 from core.errors import Invalid
 from records import overseen
-from records.overseen import Overseen
-from records.oversight import Filter, Oversight, Page, Sight
+from records.oversight import Filter, Oversight, Page, Sight, things_of
 
 router = Router(prefix=PREFIX, tags=["audit"])
 
@@ -264,26 +262,6 @@ def bounds_of(run: Runtime, by: Principal, day: date, record: str) -> tuple[date
 
 def _start_of(day: date, zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
-
-
-def things_of(entry: TrailEntry, page: Page) -> list[tuple[str, UUID, str | None, int | None]]:
-    """Kind, id, number and version of what may be told of the things an entry is about.
-
-    Records and case files of legal entities that the reader does not oversee are left out, and
-    colleagues too, unless somebody's rights were changed: whose they are is open to auditors anyway.
-    """
-    told: list[tuple[str, UUID, str | None, int | None]] = []
-    for thing in entry.objects:
-        if thing.kind == "record":
-            row: Overseen | None = page.records.get(thing.id)
-            if row is not None:
-                told.append((thing.kind, thing.id, row.number, thing.version))
-        elif thing.kind == "case_file":
-            if thing.id in page.case_files:
-                told.append((thing.kind, thing.id, page.case_files[thing.id], thing.version))
-        elif thing.kind != "person" or not is_reading(entry.action):
-            told.append((thing.kind, thing.id, None, thing.version))
-    return told
 
 
 def told(entry: TrailEntry, page: Page, by: Principal) -> TrailItem:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -16,9 +17,11 @@ from app.anchoring import Anchoring
 from app.build import databases_of
 from app.cli.options import Options, options_of
 from app.cli.session import opened
+from app.cli.trail import trail
 from app.folders import folder_of
 from app.runtime import Runtime
 from app.settings import Settings
+from app.withdrawals import withdrawals_of
 from audit import checkpoint, rotation, served
 from audit.anchors import anchors
 from audit.check import check
@@ -83,9 +86,12 @@ def _check(chosen: Settings, options: Options) -> Verdict:
         "entries": verdict.size,
         "checkpoints": verdict.checkpoints,
         "root": verdict.root.hex(),
+        "withdrawn": verdict.gone,
         "fault": fault and {"position": fault.position, "kind": fault.kind, "sentence": fault.sentence},
     }
     words = f"{verdict.size} entries verified, {verdict.checkpoints} checkpoints; root {verdict.root.hex()}"
+    if verdict.gone:
+        words += f"; {verdict.gone} entries were withdrawn by two persons, their hashes are there"
     if fault is not None:
         words = f"position {fault.position}: {fault.kind}: {fault.sentence}"
     typer.echo(json.dumps(told) if options.as_json else words)
@@ -133,6 +139,9 @@ def export(
     record: Annotated[str, typer.Option(help="Number or id of a record: its trail.")] = "",
     person: Annotated[str, typer.Option(help="Name at sign-in: what that person changed, not what they read.")] = "",
     request: Annotated[str, typer.Option(help="Id of a request.")] = "",
+    sample: Annotated[
+        str, typer.Option(help="CLASS/YEAR/COUNT[/SEED[/ENTITY]]: records drawn by a seed, with their trails.")
+    ] = "",
 ) -> None:
     """Export evidence as a zip file that is checked elsewhere: entries with proofs, a checkpoint, the verifier."""
     from app.evidence import evidence_of
@@ -143,7 +152,7 @@ def export(
     with opened(options_of(context)) as session:
         by = session.principal()
         session.settle()
-        wanted = Wanted(range=range_, record=record, person=person, request=request)
+        wanted = Wanted(range=range_, record=record, person=person, request=request, sample=sample)
         made = evidence_of(session.runtime).export(wanted, by=by, request=None)
         # Under another name until it is whole: an archive that ends early must not pass for one.
         draft = out.with_name(f".{out.name}.new")
@@ -157,6 +166,10 @@ def export(
         session.settle()
         told = {"file": str(out), "entries": made.scope.count, "size": made.size}
         words = f"{out}: {made.scope.count} entries under the checkpoint over {made.size}"
+        if made.scope.drawn is not None:
+            drawn = made.scope.drawn.sample
+            told |= {"seed": drawn.seed, "drawn": len(drawn.drawn), "population": drawn.population}
+            words += f"; {len(drawn.drawn)} of {drawn.population} records, seed {drawn.seed}"
         session.emit(told, words)
 
 
@@ -187,6 +200,55 @@ def _anchors(runtime: Runtime, anchoring: Anchoring) -> dict[str, Any]:
             stamps=bool(runtime.settings.timestamp_url),
         )
     return found.to_json()
+
+
+cli.command()(trail)
+
+
+@cli.command()
+def withdraw(
+    context: typer.Context,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask that what is due be withdrawn.")] = False,
+    confirm: Annotated[str, typer.Option(help="Id of a withdrawal that another person asked for; takes a token.")] = "",
+    refuse: Annotated[str, typer.Option(help="Id of a withdrawal to refuse, or to take back.")] = "",
+) -> None:
+    """Withdraw entries that are older than the log's own retention: one person asks, another confirms.
+
+    Without an option it tells what is due, and what was asked for. Hashes stay; the verifier says "withdrawn".
+    """
+    if sum(map(bool, (ask, confirm, refuse))) > 1:
+        raise Invalid("give one of --ask, --confirm and --refuse")
+    with opened(options_of(context)) as session:
+        by, now = session.principal(), session.runtime.clock.now()
+        withdrawals = withdrawals_of(session.runtime)
+        session.settle()
+        if ask:
+            row = withdrawals.ask(by=by, at=now, request=None)
+        elif confirm or refuse:
+            act = withdrawals.confirm if confirm else withdrawals.refuse
+            row = act(_withdrawal_id(confirm or refuse), by=by, at=now, request=None)
+        session.settle()
+        rows, due = withdrawals.requests(by=by), withdrawals.due(at=now)
+        if ask or confirm or refuse:
+            rows = [one for one in rows if one.id == row.id]
+        told = {
+            "years": withdrawals.years,
+            "due": due.entries,
+            "withdrawals": [
+                {"id": str(one.id), "state": one.state, "entries": one.entries, "below": one.below} for one in rows
+            ],
+        }
+        lines = [f"{one.id}: {one.entries} entries below position {one.below}: {one.state}" for one in rows]
+        if not (ask or confirm or refuse):
+            lines.insert(0, f"{due.entries} entries are older than {withdrawals.years} years and could be withdrawn")
+        session.emit(told, "\n".join(lines))
+
+
+def _withdrawal_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Invalid("the id of a withdrawal is a UUID, as `muniment audit withdraw` tells it") from None
 
 
 @cli.command("unwraps")

@@ -73,12 +73,14 @@ def _command(arguments: list[str]) -> str | None:
 @cache
 def _gather() -> None:
     """Add the commands that work on the archive. The supervisor stays resident and needs none of their libraries."""
-    from app.cli import archive, audit, index, people
+    from app.cli import archive, audit, hold, index, people, retention
 
     cli.add_typer(archive.cli)
     cli.add_typer(index.cli)
     cli.add_typer(archive.record_cli, name="record")
     cli.add_typer(audit.cli, name="audit")
+    cli.add_typer(hold.cli, name="hold")
+    cli.add_typer(retention.cli, name="retention")
     cli.add_typer(people.user_cli, name="user")
     cli.add_typer(people.token_cli, name="token")
     cli.add_typer(people.setup_cli, name="setup")

@@ -50,6 +50,9 @@ installation.manage   -      -                -                   -    -        
 audit.read            -      -                -                   yes  yes      -              audit
 audit.verify          -      -                yes                 yes  yes      -              audit
 report.decide         -      -                yes                 -    -        -              audit
+file_report.make      -      -                yes                 yes  -        -              audit
+withdrawal.ask        -      -                yes                 yes  -        -              audit
+withdrawal.decide     -      -                yes                 -    -        -              audit
 """
 
 HERE, ELSEWHERE = uuid4(), uuid4()

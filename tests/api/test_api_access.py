@@ -16,6 +16,13 @@ from fastapi.routing import APIRoute
 from accounts.permissions import PERMISSIONS, ROLE_PERMISSIONS
 from api.deps import ANYBODY, LOOPBACK_OR, OPEN_LOG_OR, SIGNED_IN, permission_of
 from api.rest import routes
+from app import simulating
+from audit.withdrawal import WithdrawalRequest
+from core.clock import civil_date
+from retention import run, simulation
+from retention.clock_guard import ClockState
+from retention.run import Stop
+from tests.support import office_disposing
 from tests.support.app import ROLES, STRANGER, Office, form_of
 
 Request = tuple[str, dict[str, Any]]
@@ -117,6 +124,22 @@ def _report_confirmed(office: Office) -> Request:
     return f"{path}/entries", {}
 
 
+def _withdrawal(office: Office) -> str:
+    """One that waits, as if somebody had asked when there was something to withdraw."""
+    row = WithdrawalRequest(
+        id=uuid4(),
+        below=512,
+        entries=256,
+        years=11,
+        asked_by=office.people["dpo"],
+        asked_at=office.runtime.clock.now(),
+        state="pending",
+    )
+    with office.runtime.log_database.write() as session:
+        session.add(row)
+        return str(row.id)
+
+
 def _scope_asked(office: Office, person: str = "auditor") -> Request:
     year = office.runtime.clock.now().year
     body = {
@@ -155,6 +178,219 @@ def _scoped_content(office: Office) -> Request:
 def _scoped_export(office: Office) -> Request:
     _new_record(office)
     return f"{_scope_confirmed(office)}/export", {}
+
+
+def _stopped_run(office: Office) -> Request:
+    stops, scope = [Stop(office.entity, "invoice", 60, 80, 50)], uuid4().bytes * 2
+    now = office.runtime.clock.now()
+    with office.runtime.main.write() as session:
+        row = run.begin(session, run.EXECUTE, round_=uuid4(), how="night", at=now)
+        run.end(session, row.id, state="stopped", counts={}, skipped={}, stops=stops, scope=scope, at=now)
+        return f"{V1}/retention/runs/{row.id}/leave", {}
+
+
+def _doubted_clock(office: Office) -> Request:
+    now = office.runtime.clock.now()
+    with office.runtime.main.write() as session:
+        state = session.get(ClockState, 1) or ClockState(id=1, seen_at=now, position=0)
+        state.doubt, state.trusted_at, state.shown_at = "gap", now - timedelta(days=9), now
+        session.add(state)
+    today = civil_date(now, office.runtime.settings.time_zone)
+    return f"{V1}/retention/clock/confirmation", {"json": {"date": today.isoformat()}}
+
+
+def _document(office: Office) -> Request:
+    return f"{V1}/retention/documents/deletion-concept?entity={office.entity}", {}
+
+
+def _hold_asked(office: Office, record: str = "") -> Request:
+    scope: dict[str, Any] = {"kind": "classes", "classes": ["whistleblower_report"]}
+    scope |= {"first_year": 2001, "last_year": 2002}
+    if record:
+        scope = {"kind": "records", "records": [record]}
+    review_on = (office.runtime.clock.now() + timedelta(days=90)).date().isoformat()
+    words = {"title": "A matter", "reason": "A claim", "authority": "312 O 44/26", "review_on": review_on}
+    return f"{V1}/holds", {"json": {"entity": str(office.entity), "scope": scope, **words}}
+
+
+def _hold_counted(office: Office) -> Request:
+    _path, arguments = _hold_asked(office)
+    wanted = {name: arguments["json"][name] for name in ("entity", "scope")}
+    return f"{V1}/holds/preview", {"json": wanted}
+
+
+def _hold(office: Office, record: str = "") -> str:
+    path, arguments = _hold_asked(office, record)
+    return f"{path}/{office.client('officer').post(path, **arguments).json()['id']}"
+
+
+def _hold_release(office: Office) -> Request:
+    return f"{_hold(office)}/release", {"json": {"reason": "settled"}}
+
+
+def _hold_release_asked(office: Office) -> Request:
+    path, arguments = _hold_release(office)
+    assert office.client("manager").post(path, **arguments).status_code == 200
+    return f"{path}/decision", {"json": {"confirmed": True}}
+
+
+def _hold_review(office: Office) -> Request:
+    day = (office.runtime.clock.now() + timedelta(days=200)).date().isoformat()
+    return f"{_hold(office)}/review", {"json": {"review_on": day}}
+
+
+def _regime_wanted(office: Office, regime: str = "intermediate", record: str = "") -> Request:
+    wanted = {"record": record or _new_record(office), "regime": regime, "reason": "No longer in use"}
+    return f"{V1}/regime-changes", {"json": wanted}
+
+
+def _regime_to_open(office: Office) -> Request:
+    record = str(_new_record(office))
+    path, arguments = _regime_wanted(office, record=record)
+    assert office.client("officer").post(path, **arguments).status_code == 201
+    path, arguments = _regime_wanted(office, "active", record)
+    asked = office.client("manager").post(path, **arguments).json()
+    return f"{path}/{asked['id']}/decision", {"json": {"confirmed": True}}
+
+
+def _regime_reader(office: Office) -> Request:
+    until = (office.runtime.clock.now() + timedelta(days=30)).isoformat()
+    named = {"regime": "blocked", "person": str(office.people["hr"]), "until": until, "reason": "Answers the court"}
+    return f"{V1}/regime-readers", {"json": {"entity": str(office.entity)} | named}
+
+
+def _regime_reader_asked(office: Office) -> str:
+    path, arguments = _regime_reader(office)
+    return f"{path}/{office.client('manager').post(path, **arguments).json()['id']}"
+
+
+def _regime_reader_named(office: Office) -> Request:
+    path = _regime_reader_asked(office)
+    decided = office.client("officer").post(f"{path}/decision", json={"confirmed": True})
+    assert decided.status_code == 200
+    return path, {}
+
+
+def _hold_notice(office: Office) -> Request:
+    return f"{_hold(office)}/notices", {"json": {"people": [str(office.people["clerk"])], "text": "Keep it."}}
+
+
+def _notice_given(office: Office) -> tuple[str, str]:
+    """Where the notices of its hold are, and its id."""
+    path, arguments = _hold_notice(office)
+    return path, str(office.client("officer").post(path, **arguments).json()["id"])
+
+
+def _notice_to_acknowledge(office: Office) -> Request:
+    return f"{V1}/me/notices/{_notice_given(office)[1]}/acknowledgement", {}
+
+
+def _rule_to_draft(office: Office) -> Request:
+    body = {
+        "entity": str(office.entity),
+        "code": f"r-{uuid4().hex[:10]}",
+        "jurisdiction": "DE",
+        "class": "cctv_recording",
+        "trigger": "recorded",
+        "anchor": "event_date",
+        "period": "P3D",
+        "bound": "guidance",
+        "action": "review",
+        "legal_basis": "GDPR Art. 5(1)(e)",
+    }
+    return f"{V1}/retention/rules", {"json": body}
+
+
+def _drafted_rule(office: Office) -> str:
+    path, arguments = _rule_to_draft(office)
+    return str(office.client("manager").post(path, **arguments).json()["id"])
+
+
+def _simulated(office: Office, *versions: str, kind: simulation.Kind = "rules") -> dict[str, Any]:
+    """The words of an officer who has looked at what these versions would do."""
+    by, now = office.principal("manager"), office.runtime.clock.now()
+    with office.runtime.main.write() as session:
+        ids = [UUID(each) for each in versions]
+        made = simulation.ask(session, office.entity, kind, versions=ids, by=by, at=now, with_job=False).id
+    simulating.simulate(office.runtime, made)
+    return {"json": {"simulation": str(made)}}
+
+
+def _rule_to_publish(office: Office) -> Request:
+    version = _drafted_rule(office)
+    return f"{V1}/retention/rules/{version}/publication", _simulated(office, version)
+
+
+def _about_draft(suffix: str = "", **arguments: Any) -> Callable[[Office], Request]:
+    return lambda office: (f"{V1}/retention/rules/{_drafted_rule(office)}{suffix}", arguments)
+
+
+def _published_rule(office: Office) -> str:
+    path, arguments = _rule_to_publish(office)
+    answer = office.client("officer").post(path, **arguments)
+    assert answer.status_code == 200, answer.text
+    return path.removesuffix("/publication")
+
+
+def _rule_to_retire(office: Office) -> Request:
+    path = _published_rule(office)
+    assert office.client("manager").post(f"{path}/retirement-request").status_code == 200
+    return f"{path}/retirement", _simulated(office, path.rpartition("/")[2], kind="retire")
+
+
+def _rule_file(office: Office) -> Request:
+    _path, arguments = _rule_to_draft(office)
+    fields = {key: value for key, value in arguments["json"].items() if key != "entity"}
+    fields["record_class"] = fields.pop("class")
+    text = ",".join(fields) + "\n" + ",".join(fields.values()) + "\n"
+    return f"{V1}/retention/rules/file", {"json": {"entity": str(office.entity), "format": "csv", "text": text}}
+
+
+def _rule_batch(office: Office) -> Request:
+    path, arguments = _rule_file(office)
+    batch = office.client("manager").post(path, **arguments).json()["batch"]
+    drafts = office.client("manager").get(f"{V1}/retention/rules?state=draft").json()["items"]
+    ids = [each["id"] for each in drafts if each["batch"] == batch]
+    return f"{V1}/retention/rules/batches/{batch}/publication", _simulated(office, *ids)
+
+
+def _rule_review(office: Office) -> Request:
+    day = (office.runtime.clock.now() + timedelta(days=300)).date().isoformat()
+    return f"{_published_rule(office)}/reviews", {"json": {"due_on": day, "owner": "Head of accounting"}}
+
+
+def _pack(office: Office) -> Request:
+    return f"{V1}/retention/packs/RO", {"json": {"entity": str(office.entity)}}
+
+
+def _two_versions(office: Office) -> Request:
+    version = _drafted_rule(office)
+    return f"{V1}/retention/rules/{version}/comparison?other={version}", {}
+
+
+def _class_to_simulate(office: Office) -> Request:
+    body = {"entity": str(office.entity), "kind": "class", "from_class": "supplier_invoice", "to_class": "contract"}
+    return f"{V1}/retention/simulations", {"json": body}
+
+
+def _simulation(suffix: str = "") -> Callable[[Office], Request]:
+    def build(office: Office) -> Request:
+        path, arguments = _class_to_simulate(office)
+        made = office.client("manager").post(path, **arguments).json()["id"]
+        simulating.simulate(office.runtime, UUID(made))
+        return f"{path}/{made}{suffix}", {}
+
+    return build
+
+
+def _events_to_state(office: Office) -> Request:
+    file = office.client("manager").get(f"{V1}/case-files/{_case_file(office)}").json()["number"]
+    row = {"holder": "file", "number": file, "event": "case_closed", "day": "2026-06-30"}
+    return f"{V1}/retention/triggers", {"json": {"entity": str(office.entity), "statements": [row]}}
+
+
+def _fact_to_state(office: Office) -> Request:
+    return f"{V1}/retention/facts/entity/{office.entity}/sector", {"json": {"value": "bank"}}
 
 
 def _fixed(path: str, **arguments: Any) -> Callable[[Office], Request]:
@@ -271,6 +507,73 @@ REQUESTS: dict[tuple[str, str], tuple[str, Callable[[Office], Request]]] = {
     ("GET", f"{V1}/scopes/{{scope_id}}/records"): ("auditor", _scoped_list),
     ("GET", f"{V1}/scopes/{{scope_id}}/records/{{record_id}}/content"): ("auditor", _scoped_content),
     ("POST", f"{V1}/scopes/{{scope_id}}/export"): ("auditor", _scoped_export),
+    ("GET", f"{V1}/holds"): ("auditor", lambda office: (_hold(office).rpartition("/")[0], {})),
+    ("POST", f"{V1}/holds/preview"): ("officer", _hold_counted),
+    ("POST", f"{V1}/holds"): ("officer", _hold_asked),
+    ("GET", f"{V1}/holds/{{hold_id}}"): ("auditor", lambda office: (_hold(office), {})),
+    ("GET", f"{V1}/holds/{{hold_id}}/records"): (
+        "auditor",
+        lambda office: (f"{_hold(office, record=_new_record(office))}/records", {}),
+    ),
+    ("POST", f"{V1}/holds/{{hold_id}}/release"): ("manager", _hold_release),
+    ("POST", f"{V1}/holds/{{hold_id}}/release/decision"): ("officer", _hold_release_asked),
+    ("POST", f"{V1}/holds/{{hold_id}}/review"): ("manager", _hold_review),
+    ("GET", f"{V1}/holds/{{hold_id}}/notices"): ("dpo", lambda office: (_notice_given(office)[0], {})),
+    ("POST", f"{V1}/holds/{{hold_id}}/notices"): ("officer", _hold_notice),
+    ("GET", f"{V1}/regime-changes"): (
+        "manager",
+        lambda office: (_regime_to_open(office) and f"{V1}/regime-changes", {}),
+    ),
+    ("POST", f"{V1}/regime-changes"): ("officer", _regime_wanted),
+    ("POST", f"{V1}/regime-changes/{{change_id}}/decision"): ("officer", _regime_to_open),
+    ("GET", f"{V1}/regime-readers"): ("auditor", lambda office: (_regime_reader_asked(office).rpartition("/")[0], {})),
+    ("POST", f"{V1}/regime-readers"): ("officer", _regime_reader),
+    ("POST", f"{V1}/regime-readers/{{reader_id}}/decision"): (
+        "officer",
+        lambda office: (f"{_regime_reader_asked(office)}/decision", {"json": {"confirmed": True}}),
+    ),
+    ("DELETE", f"{V1}/regime-readers/{{reader_id}}"): ("officer", _regime_reader_named),
+    ("GET", f"{V1}/me/notices"): ("clerk", lambda office: (_notice_given(office) and f"{V1}/me/notices", {})),
+    ("POST", f"{V1}/me/notices/{{notice_id}}/acknowledgement"): ("clerk", _notice_to_acknowledge),
+    ("GET", f"{V1}/records/{{record_id}}/holds"): ("clerk", _about_record("/holds")),
+    ("GET", f"{V1}/retention/rules"): ("auditor", _fixed(f"{V1}/retention/rules?state=published")),
+    ("POST", f"{V1}/retention/rules"): ("manager", _rule_to_draft),
+    ("GET", f"{V1}/retention/rules/file"): ("auditor", _fixed(f"{V1}/retention/rules/file?format=csv")),
+    ("POST", f"{V1}/retention/rules/file"): ("manager", _rule_file),
+    ("GET", f"{V1}/retention/rules/comparison"): (
+        "dpo",
+        _fixed(f"{V1}/retention/rules/comparison?before=2026-01-02"),
+    ),
+    ("POST", f"{V1}/retention/rules/batches/{{batch}}/publication"): ("officer", _rule_batch),
+    ("GET", f"{V1}/retention/rules/{{version_id}}"): ("auditor", _about_draft()),
+    ("GET", f"{V1}/retention/rules/{{version_id}}/versions"): ("auditor", _about_draft("/versions")),
+    ("GET", f"{V1}/retention/rules/{{version_id}}/comparison"): ("auditor", _two_versions),
+    ("POST", f"{V1}/retention/rules/{{version_id}}/publication"): ("officer", _rule_to_publish),
+    ("POST", f"{V1}/retention/rules/{{version_id}}/refusal"): ("officer", _about_draft("/refusal")),
+    ("POST", f"{V1}/retention/rules/{{version_id}}/retirement-request"): (
+        "manager",
+        lambda office: (f"{_published_rule(office)}/retirement-request", {}),
+    ),
+    ("POST", f"{V1}/retention/rules/{{version_id}}/retirement"): ("officer", _rule_to_retire),
+    ("POST", f"{V1}/retention/rules/{{version_id}}/reviews"): ("officer", _rule_review),
+    ("GET", f"{V1}/retention/packs"): ("auditor", _fixed(f"{V1}/retention/packs")),
+    ("POST", f"{V1}/retention/packs/{{country}}"): ("manager", _pack),
+    ("GET", f"{V1}/retention/packs/{{country}}/comparison"): ("dpo", _fixed(f"{V1}/retention/packs/DE/comparison")),
+    ("GET", f"{V1}/retention/records/{{record_id}}/why"): (
+        "clerk",
+        lambda office: (f"{V1}/retention/records/{_read_record(office)}/why", {}),
+    ),
+    ("GET", f"{V1}/retention/triggers"): ("auditor", _fixed(f"{V1}/retention/triggers?state=no_rule")),
+    ("POST", f"{V1}/retention/triggers"): ("manager", _events_to_state),
+    ("PUT", f"{V1}/retention/facts/{{holder}}/{{subject}}/{{name}}"): ("manager", _fact_to_state),
+    ("GET", f"{V1}/retention/simulations"): ("dpo", lambda office: (_simulation()(office)[0].rpartition("/")[0], {})),
+    ("POST", f"{V1}/retention/simulations"): ("officer", _class_to_simulate),
+    ("GET", f"{V1}/retention/simulations/{{simulation_id}}"): ("auditor", _simulation()),
+    ("GET", f"{V1}/retention/simulations/{{simulation_id}}/list"): ("auditor", _simulation("/list")),
+    ("GET", f"{V1}/retention/runs"): ("auditor", _fixed(f"{V1}/retention/runs")),
+    ("POST", f"{V1}/retention/runs/{{run_id}}/leave"): ("officer", _stopped_run),
+    ("POST", f"{V1}/retention/clock/confirmation"): ("officer", _doubted_clock),
+    ("GET", f"{V1}/retention/documents/{{code}}"): ("dpo", _document),
     ("GET", f"{V1}/audit/state"): ("auditor", _fixed(f"{V1}/audit/state")),
     ("GET", f"{V1}/audit/seen"): (
         "auditor",
@@ -284,13 +587,24 @@ REQUESTS: dict[tuple[str, str], tuple[str, Callable[[Office], Request]]] = {
         "auditor",
         lambda office: (f"{V1}/audit/role-sees?role=records_manager&entity={office.entity}&day=2026-01-02", {}),
     ),
+    ("GET", f"{V1}/audit/file-report"): (
+        "dpo",
+        lambda office: (f"{V1}/audit/file-report?case_file={_case_file(office)}", {}),
+    ),
+    ("GET", f"{V1}/audit/withdrawn.json"): ("auditor", _fixed(f"{V1}/audit/withdrawn.json")),
+    ("GET", f"{V1}/audit/withdrawals"): ("dpo", _fixed(f"{V1}/audit/withdrawals")),
+    ("POST", f"{V1}/audit/withdrawals/{{withdrawal_id}}/decision"): (
+        "officer",
+        lambda office: (f"{V1}/audit/withdrawals/{_withdrawal(office)}/decision", {"json": {"confirmed": False}}),
+    ),
     ("POST", f"{V1}/audit/exports"): ("auditor", _fixed(f"{V1}/audit/exports", json={"range": "0..9"})),
     ("GET", "/healthz"): (STRANGER, _fixed("/healthz")),
     ("GET", "/metrics"): (STRANGER, _fixed("/metrics")),
     ("GET", f"{V1}/openapi.json"): (STRANGER, _fixed(f"{V1}/openapi.json")),
+    **office_disposing.requests(),
 }
-UNREADY = {("GET", "/readyz")}
-"""Answers by the state of the installation, not by who asks: see ``test_api_state``."""
+UNREADY = {("GET", "/readyz"), ("POST", f"{V1}/audit/withdrawals")}
+"""Answers by the state of the installation, not only by who asks: see ``test_api_state``, ``test_log_withdrawal``."""
 
 
 def _keys() -> list[tuple[str, str]]:

@@ -1,5 +1,9 @@
 """The auditor's pages: what they show, what they keep to themselves, and that looking is on the log."""
 
+import io
+import json
+import re
+import zipfile
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -287,6 +291,57 @@ def test_a_person_is_told_who_accessed_their_file_and_nobody_is_named(own_office
     assert "file downloaded" in page
     assert str(own_office.people["hr"]) not in page
     assert own_office.client("manager").get("/api/v1/me/file-accesses").json() == {"items": []}
+
+
+def test_a_report_about_a_file_is_made_for_somebody_without_an_account(own_office: Office) -> None:
+    body = {
+        "entity": str(own_office.entity),
+        "kind": "customer",
+        "number": "K-44",
+        "name": "Gudrun Kundin",
+        "opened_on": "2026-01-02",
+    }
+    assert own_office.client("clerk").post("/api/v1/case-files", json=body).status_code == 201
+    record = own_office.upload(b"Reklamation", "r.txt", class_="letter", case_file="K-44")["id"]
+    own_office.settle()
+    for _ in range(3):
+        assert own_office.client("clerk").get(f"/api/v1/records/{record}/content").status_code == 200
+    path = "/api/v1/audit/file-report?case_file=K-44"
+    for name in ("dpo", "officer"):
+        before = own_office.leaves()
+        told = own_office.client(name).get(path).json()
+        assert own_office.actions_since(before) == ["audit.file_report_made"]
+        assert (told["number"], told["records"], told["complete"]) == ("K-44", 1, True)
+        assert ("Accounting", "download", 3) in [
+            (row["department"], row["purpose"], row["times"]) for row in told["accesses"]
+        ]
+        page = own_office.browser(name)[0].get("/audit/file-report?case_file=K-44").text
+        assert "file downloaded" in page
+        # Neither who, nor about whom, nor what.
+        for hidden in ("Gudrun", "Reklamation", str(own_office.people["clerk"])):
+            assert hidden not in page
+    for name in ("auditor", "clerk", "manager", "admin"):
+        assert own_office.client(name).get(path).status_code == 403, name
+        assert own_office.browser(name)[0].get("/audit/file-report?case_file=K-44").status_code == 403
+    assert own_office.client("dpo").get("/api/v1/audit/file-report?case_file=K-45").status_code == 404
+    assert (
+        "there is no such case file"
+        in own_office.browser("dpo")[0].get("/audit/file-report?case_file=K-45").text.lower()
+    )
+
+
+def test_a_sample_is_exported_by_one_click(own_office: Office) -> None:
+    own_office.upload(b"Rechnung 1", "r.txt", class_="supplier_invoice", document_date="2023-03-01")
+    own_office.settle()
+    browser, csrf = own_office.browser("auditor")
+    page = browser.get("/audit/sample?class=supplier_invoice&year=2023&count=3&seed=5eed").text
+    found = re.search(r'name="sample" value="([^"]+)"', page)
+    assert found is not None
+    answer = browser.post("/audit/export", data={"csrf": csrf, "sample": found[1]})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        scope = json.loads(archive.read("manifest.json"))["scope"]
+    assert (scope["kind"], scope["seed"], scope["population"], len(scope["records"])) == ("sample", "5eed", 1, 1)
 
 
 def test_an_auditors_role_is_proposed_with_its_last_day_confirmed_by_another_and_ends_by_itself(

@@ -9,7 +9,12 @@ from app.settings import Settings
 from records import record
 
 ROOT = Path(__file__).parent.parent.parent
-KEPT = (("search.index", {"keeper"}), ("search.rebuild", {"rebuild"}))
+KEPT = (
+    ("search.index", {"keeper"}),
+    ("search.erase", {"keeper"}),
+    ("retention.certify", {"keeper"}),
+    ("search.rebuild", {"rebuild"}),
+)
 PACKAGES = ("core", "vault", "audit", "accounts", "records", "ingest", "search", "retention", "app", "api")
 
 

@@ -167,6 +167,57 @@ def test_nor_what_leads_to_it(written: Urls, statement: str):
     assert _refused(written.app, statement) is errors.InsufficientPrivilege
 
 
+@pytest.fixture
+def old(urls: Urls) -> Urls:
+    """Entries 256 to 1023, of which entry 1030 withdraws the first 256."""
+    with psycopg.connect(urls.app) as app:
+        for seq in (*range(256, 1024), 1030):
+            hash_ = seq.to_bytes(16, "big") * 2
+            app.execute(
+                "INSERT INTO audit_leaves VALUES (%s, 'x', %s, %s)", [seq, hash_, (seq + 5000).to_bytes(16, "big")]
+            )
+            action = "log.withdrawn" if seq == 1030 else "record.opened"
+            app.execute("INSERT INTO audit_trail VALUES ('action', %s, %s)", [action.encode(), seq])
+        app.execute("INSERT INTO audit_withdrawals VALUES (256, 512, 1030)")
+    return urls
+
+
+def _strip(first: int, *seqs: int) -> str:
+    topics, keys = ["action"] * len(seqs), ["record.opened"] * len(seqs)
+    return f"SELECT audit_strip({first}, ARRAY{topics}::text[], ARRAY{keys}::bytea[], ARRAY{list(seqs)}::bigint[])"
+
+
+def test_what_two_persons_withdrew_goes_by_the_owner_s_function_and_nothing_else(old: Urls):
+    assert _refused(old.app, "UPDATE audit_leaves SET entry = '' WHERE seq = 300") is errors.InsufficientPrivilege
+    assert _refused(old.app, "DELETE FROM audit_trail WHERE seq = 300") is errors.InsufficientPrivilege
+    for statement in (_strip(512, 600), _strip(256, 600), _strip(400, 300), _strip(0)):
+        wrong = statement != _strip(0)
+        assert (_refused(old.app, statement) is errors.IntegrityConstraintViolation) is wrong, statement
+    with psycopg.connect(old.app) as app:
+        app.execute(_strip(256, *range(256, 512)).encode())
+        left = app.execute("SELECT count(*) FROM audit_leaves WHERE entry = ''").fetchone()
+        kept = app.execute("SELECT count(*) FROM audit_trail").fetchone()
+    assert (left, kept) == ((256,), (513,))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_leaves SET entry = '', event_id = substr(hash, 1, 16) WHERE seq = 600",
+        "UPDATE audit_leaves SET entry = '' WHERE seq = 300",
+        "UPDATE audit_leaves SET entry = '', event_id = substr(hash, 1, 16), hash = 'x' WHERE seq = 300",
+        "DELETE FROM audit_leaves WHERE seq = 300",
+        "DELETE FROM audit_trail WHERE seq = 600",
+        "UPDATE audit_trail SET seq = 300 WHERE seq = 600",
+        "DELETE FROM audit_withdrawals",
+        "UPDATE audit_withdrawals SET past = 768",
+        "INSERT INTO audit_withdrawals VALUES (512, 768, 1023)",
+    ],
+)
+def test_not_even_the_owner_takes_more_than_was_withdrawn(old: Urls, statement: str):
+    assert _refused(old.owner, statement) is errors.IntegrityConstraintViolation
+
+
 @pytest.mark.parametrize("statement", ["SET size = 0", "SET epoch = 4", "SET size = -1, range = 'y'"])
 def test_the_head_never_goes_back(written: Urls, statement: str):
     assert _refused(written.app, f"UPDATE audit_head {statement}") is errors.IntegrityConstraintViolation

@@ -143,6 +143,19 @@ def test_a_writer_that_keeps_others_waiting_is_told_of(database, caplog):
     assert caplog.records[0].ms >= 60
 
 
+def test_it_is_tidied_while_somebody_writes_and_what_they_write_stays_theirs(database):
+    with database.write() as session:
+        session.add(lease("done"))
+    with database.write() as session:
+        session.add(ProcessLease(name="under way", holder="somebody", until=AT))
+        session.flush()
+        database.tidy()
+        held = database.path.read_bytes()
+        assert b"done" in held
+        assert b"under way" not in held
+    assert count(database) == 2
+
+
 def test_files_are_for_the_owner_only(database):
     lock = database.path.with_name("main.db.lock")
     assert lock.stat().st_mode & 0o077 == 0

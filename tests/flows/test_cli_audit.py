@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_a_sound_log_verifies_and_says_so_in_the_log(copy: Path, cli: Cli):
     first = cli("--data", copy, "--json", "audit", "verify")
     assert first.code == 0, first.err
     told = first.json
-    assert set(told) == {"origin", "entries", "checkpoints", "root", "fault"}
+    assert set(told) == {"origin", "entries", "checkpoints", "root", "withdrawn", "fault"}
     assert told["fault"] is None
     again = cli("--data", copy, "--json", "audit", "verify")
     assert again.json["entries"] > told["entries"]
@@ -133,3 +134,41 @@ def test_a_proof_is_given_for_what_is_signed_and_for_nothing_behind_it(copy: Pat
     beyond = cli("--data", copy, "audit", "proof", str(size + 100))
     assert (beyond.code, beyond.out) == (1, "")
     assert cli("--data", copy, "audit", "proof", "-1").code == 2
+
+
+def test_the_trail_is_told_by_the_filters_of_the_page_and_each_reading_is_on_it(copy: Path, cli: Cli):
+    def asked(*words: str, by: str = "auditor") -> Any:
+        told = cli("--data", copy, "--as", by, "--json", "audit", "trail", *words)
+        assert told.code == 0, told.err
+        return told.json
+
+    captured = asked("--action", "record.captured")["items"]
+    assert [item["action"] for item in captured] == ["record.captured"] * 3
+    assert captured[0]["seq"] > captured[-1]["seq"]
+    number = captured[0]["objects"][0]["number"]
+    about = asked("--record", number)["items"]
+    assert {item["seq"] for item in about} >= {captured[0]["seq"]}
+    assert all(number in [thing["number"] for thing in item["objects"]] for item in about)
+    page = asked("--limit", "2")
+    assert [item["seq"] for item in asked("--limit", "1", "--before", str(page["next"]))["items"]] < [page["next"]]
+    assert asked("--action", "record.captured", "--to", "2020-01-01")["items"] == []
+    assert asked("--action", "record.captured", "--department", "accounting", "--outcome", "done")["items"] == captured
+    assert len(asked("--action", "audit.trail_read")["items"]) >= 6
+    words = cli("--data", copy, "--as", "dpo", "audit", "trail", "--action", "record.captured").out
+    assert words.count("record.captured  done") == 3
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        pytest.param("clerk", [], id="who does not oversee"),
+        pytest.param("auditor", ["--from", "yesterday"], id="no day"),
+        pytest.param("auditor", ["--department", "Nowhere"], id="no department"),
+        pytest.param("auditor", ["--outcome", "well"], id="no outcome"),
+        pytest.param("auditor", ["--record", "7K2M-9QXT-4"], id="no record"),
+    ],
+)
+def test_what_cannot_be_asked_of_the_trail_is_refused(copy: Path, cli: Cli, by: str, words: list[str]):
+    told = cli("--data", copy, "--as", by, "audit", "trail", *words)
+    assert (told.code, told.out) == (1, "")
+    assert told.err

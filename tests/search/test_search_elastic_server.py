@@ -2,6 +2,7 @@
 
 import logging
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -105,6 +106,27 @@ def test_erasing_leaves_no_byte_in_any_file_of_the_server(index: ElasticIndex, s
     list(rebuilt)
     assert (files_with(CANARY), terms_with(server, f"number:{CANARY}")) == ([], [])
     assert found(index, "common") == {replaced.record_id, *(each.record_id for each in kept)}
+
+
+@pytest.mark.slow
+def test_what_the_server_let_go_of_by_itself_before_is_in_no_file_either(index: ElasticIndex, server: Server) -> None:
+    fill(index, [a_document("common")])
+    # A part of its own, which the server drops whole.
+    (secret,) = fill(index, [a_document(f"{CANARY}c common")])
+    index.hide([secret.record_id])
+
+    def leases() -> Iterator[int]:
+        stats = elastic.running().call("GET", f"/{server.alias}/_stats?level=shards")["indices"]
+        for copies in (copies for each in stats.values() for copies in each["shards"].values()):
+            yield from (lease["retaining_seq_no"] for copy in copies for lease in copy["retention_leases"]["leases"])
+
+    end = time.monotonic() + 90
+    while min(leases()) < 3:
+        assert time.monotonic() < end
+        time.sleep(1.0)
+    assert files_with(f"{CANARY}c")
+    index.erase([secret.record_id], lambda _: iter(()))
+    assert files_with(f"{CANARY}c") == []
 
 
 def test_an_index_of_another_version_is_refused_and_made_anew(index: ElasticIndex, server: Server) -> None:

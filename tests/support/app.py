@@ -43,6 +43,7 @@ from audit.entries import AuditHead
 from core import leases
 from core.identifiers import new_id
 from records import capture, record
+from retention import schedule
 from vault.envelope import context
 from vault.store import new_original_key
 from vault.writer import seal_into
@@ -127,7 +128,11 @@ class Office:
         """Prepare and build an installation in ``folder``; its set-up is closed afterwards."""
         chosen = Settings(data=folder, port=0, workers=1, **settings)
         prepare(chosen)
-        runtime = build(chosen)
+        return cls.found(build(chosen))
+
+    @classmethod
+    def found(cls, runtime: Runtime, pack: str = "") -> "Office":
+        """Found it in an installation that is prepared; ``pack`` is the country of the rules it begins with."""
         now = runtime.clock.now()
         with runtime.main.write() as session:
             founded = first_account.found(
@@ -145,6 +150,9 @@ class Office:
                 office.add_person(name, office.grant(role, department, named_clerk=name == "hr"))
         boss = office.principal("boss")
         with runtime.main.write() as session:
+            if pack:
+                by = setup.operator(session, now)
+                schedule.take_pack(session, office.entity, pack, by=by, at=runtime.clock.now())
             setup.close(session, by=boss, at=runtime.clock.now())
         return office
 

@@ -180,6 +180,9 @@ class Archive:
             runner = Runner(self.runtime, handlers.table(readers), leases.incarnation("test"))
             try:
                 runner.run_all(WORKED_BY_WORKER)
+                keeper.settle()
+                # What the keeper asked for, such as holds to be asked about what it has indexed.
+                runner.run_all(WORKED_BY_WORKER)
             finally:
                 readers.stop()
             keeper.settle()

@@ -238,14 +238,21 @@ def test_a_key_that_was_declared_lost_leaves_the_pinned_key_s_word_unchecked(sto
     assert (report.faults, report.exit_code, remarks(report, "key")) == ([], 3, [700])
 
 
-def withdrawing(log: Stolen, begin: int, end: int) -> Stolen:
-    """Entry 700 says that these were withdrawn."""
+A, B = "a" * 32, "b" * 32
+"""Aliases of two persons."""
+
+
+def withdrawing(log: Stolen, begin: int, end: int, **other: Any) -> Stolen:
+    """Entry 700 says that these were withdrawn by two persons, or what ``other`` makes of it."""
     made = log.copy()
     body = json.loads(log.entries[700])["b"]
-    body = {key: body[key] for key in ("actor", "id", "outcome", "t")} | {
+    body = {key: body[key] for key in ("id", "outcome", "t")} | {
         "action": "log.withdrawn",
+        "actor": {"i": A, "k": "person"},
         "d": {"from": begin, "to": end},
+        "x": B,
     }
+    body = {key: value for key, value in (body | other).items() if value is not None}
     data = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
     when = json.loads(log.entries[700])["a"]
     made.entries[700] = splice(data, sequence=700, appended_us=when, previous=leaf_hash(log.entries[699]))
@@ -253,24 +260,103 @@ def withdrawing(log: Stolen, begin: int, end: int) -> Stolen:
 
 
 @pytest.mark.parametrize(
-    ("said", "done", "fault"),
+    ("logged", "said", "done", "fault"),
     [
-        pytest.param((0, 256), [0], None, id="as was logged"),
-        pytest.param((0, 256), [0, 1], (256, "missing"), id="more than was logged"),
-        pytest.param((0, 512), [0, 1], (0, "missing"), id="another range than was logged"),
+        pytest.param(((256, 512), {}), (256, 512), [1], None, id="as was logged"),
+        pytest.param(((256, 512), {}), (256, 512), [], None, id="as was logged, and still there"),
+        pytest.param(((256, 512), {}), (256, 512), [0, 1], (0, "missing"), id="more than was logged"),
+        pytest.param(((256, 512), {}), (0, 512), [0, 1], (0, "missing"), id="another range than was logged"),
+        pytest.param(((256, 512), {}), None, [1], (256, "missing"), id="without the list"),
+        pytest.param(((0, 256), {}), (0, 256), [0], (0, "missing"), id="the beginning of the log"),
+        pytest.param(((256, 300), {}), (256, 300), [1], (256, "missing"), id="half a bundle"),
+        pytest.param(((256, 512), {"x": None}), (256, 512), [1], (256, "missing"), id="by one person"),
+        pytest.param(((256, 512), {"x": A}), (256, 512), [1], (256, "missing"), id="by the same person twice"),
+        pytest.param(
+            ((256, 512), {"actor": {"k": "system", "n": "log"}}), (256, 512), [1], (256, "missing"), id="by nobody"
+        ),
+        pytest.param(((256, 512), {"outcome": "refused"}), (256, 512), [1], (256, "missing"), id="refused"),
+        pytest.param(
+            ((256, 512), {"action": "log.withdrawal_asked"}), (256, 512), [1], (256, "missing"), id="only asked for"
+        ),
     ],
 )
-def test_entries_that_two_persons_withdrew_are_not_called_tampered(
-    stolen: Stolen, tmp_path: Path, said: tuple[int, int], done: list[int], fault: tuple[int, str] | None
+def test_entries_that_two_persons_withdrew_are_not_called_tampered_and_others_are(
+    stolen: Stolen,
+    tmp_path: Path,
+    logged: tuple[tuple[int, int], dict[str, Any]],
+    said: tuple[int, int] | None,
+    done: list[int],
+    fault: tuple[int, str] | None,
 ) -> None:
-    folder = withdrawing(stolen, 0, 256).publish(tmp_path / "log")
+    (begin, end), other = logged
+    folder = withdrawing(stolen, begin, end, **other).publish(tmp_path / "log")
     for number in done:
         (folder / f"tile/entries/{number:03}").unlink()
-    put(folder / "withdrawn.json", json.dumps([{"from": said[0], "to": said[1], "event": 700}]).encode())
+    if said is not None:
+        put(folder / "withdrawn.json", json.dumps([{"from": said[0], "to": said[1], "event": 700}]).encode())
     report = judged(pinned(folder, "--earlier", kept(stolen, tmp_path, 301)))
     assert [(one.position, one.kind) for one in report.faults[:1]] == ([fault] if fault else []), report.words()
     if fault is None:
-        assert (report.exit_code, remarks(report, "withdrawn")) == (0, [0])
+        assert (report.exit_code, remarks(report, "withdrawn")) == (0, [256] if done else [])
+
+
+def test_a_withdrawal_that_somebody_without_the_log_s_key_wrote_is_found(stolen: Stolen, tmp_path: Path) -> None:
+    """The entry that says so must lie under the signed root, as every other."""
+    forged = withdrawing(stolen, 256, 512)
+    folder = stolen.publish(tmp_path / "log")
+    made = forged.publish(tmp_path / "forged")
+    for path in ("tile/entries/002.p/189", "tile/0/002.p/189"):
+        put(folder / path, (made / path).read_bytes())
+    (folder / "tile/entries/001").unlink()
+    put(folder / "withdrawn.json", b'[{"from":256,"to":512,"event":700}]')
+    report = judged(pinned(folder))
+    assert report.exit_code == 1, report.words()
+    assert 700 in [one.position for one in report.faults] or any(one.kind == "root" for one in report.faults)
+
+
+def test_a_tile_altered_where_entries_were_withdrawn_is_found(stolen: Stolen, tmp_path: Path) -> None:
+    folder = withdrawing(stolen, 256, 512).publish(tmp_path / "log")
+    (folder / "tile/entries/001").unlink()
+    put(folder / "withdrawn.json", b'[{"from":256,"to":512,"event":700}]')
+    tile = bytearray((folder / "tile/0/001").read_bytes())
+    tile[44 * 32] ^= 1
+    put(folder / "tile/0/001", bytes(tile))
+    report = judged(pinned(folder))
+    assert report.exit_code == 1
+    assert report.faults[0].kind in ("tile", "root"), report.words()
+
+
+# -- witnesses ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("signed", "mine", "code", "said"),
+    [
+        pytest.param(
+            [], False, 0, "the operator's own policy names 3 witnesses; none signed", id="none, its own policy"
+        ),
+        pytest.param([1], False, 0, "at most 1 of them signed any checkpoint given", id="one, its own policy"),
+        pytest.param([0, 1], False, 0, None, id="enough, its own policy"),
+        pytest.param([], True, 1, None, id="none, the auditor's policy"),
+        pytest.param([1], True, 1, None, id="one, the auditor's policy"),
+        pytest.param([0, 1], True, 0, None, id="enough, the auditor's policy"),
+    ],
+)
+def test_what_an_operator_asks_of_itself_is_told_and_what_the_auditor_asks_must_hold(
+    stolen: Stolen, tmp_path: Path, signed: list[int], mine: bool, code: int, said: str | None
+) -> None:
+    note = cosigned(stolen.note, by=signed, seconds=AT) if signed else stolen.note
+    folder = replace(stolen.copy(), notes={**stolen.notes, 701: note}).export(tmp_path / "export")
+    put(folder / "policy", policy())
+    listed(folder)
+    report = judged(pinned(folder, *(held_policy(stolen, tmp_path) if mine else ())))
+    assert report.exit_code == code, report.words()
+    assert [one.kind for one in report.faults] == (["quorum"] if code else [])
+    told = [one.sentence for one in report.remarks if one.kind == "witnessed"]
+    if said is not None:
+        assert said in told[0]
+    elif not mine or not code:
+        assert not [one for one in told if "none signed" in one or "at most" in one]
 
 
 # -- time stamps --------------------------------------------------------------------------------------------

@@ -3,6 +3,9 @@
 // Nothing the server says about the outcome is taken over.
 import { fill, get } from "./http.js";
 
+// On a phone the entries come first: without a filter in force the form waits behind its heading.
+if (matchMedia("(max-width: 760px)").matches) document.querySelector(".filters")?.removeAttribute("open");
+
 const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 const same = (one, other) => one.length === other.length && one.every((value, place) => value === other[place]);

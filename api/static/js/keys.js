@@ -7,7 +7,8 @@ export function onKey(key, act) {
 }
 
 export function isTyping(target) {
-  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+  const kinds = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+  return target instanceof Element && target.closest(kinds) !== null;
 }
 
 export function armKeys() {

@@ -15,6 +15,8 @@ const pages = {
   print: () => import("./print.js"),
   audit: () => import("./audit.js"),
   verify: () => import("./verify.js"),
+  disposition: () => import("./disposition.js"),
+  rules: () => import("./rules.js"),
 };
 
 armKeys();

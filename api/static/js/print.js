@@ -1,4 +1,4 @@
-// The print view: says how many pages are there yet, and prints when all of them are.
+// What is printed: where it has pages of a document, says how many are there yet, and prints when all of them are.
 const pages = [...document.querySelectorAll(".printed-page")];
 const told = document.querySelector("[data-loading]");
 const button = document.querySelector("[data-print]");
@@ -8,7 +8,7 @@ function tell() {
   const ready = pages.filter(done);
   const failed = ready.some((page) => !page.naturalWidth);
   const waiting = ready.length < pages.length;
-  told.textContent = waiting
+  if (told) told.textContent = waiting
     ? told.dataset.loading.replace("{0}", ready.length).replace("{1}", pages.length)
     : failed
       ? told.dataset.failed

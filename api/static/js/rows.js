@@ -4,14 +4,14 @@ import { onKey } from "./keys.js";
 
 const list = document.querySelector("[data-walk]");
 const peek = document.getElementById("peek");
-const page = document.getElementById("search-page");
+const page = peek?.closest("[data-peeks]");
 let shown = null;
 let asking = null;
 
-const rows = () => [...document.querySelectorAll("[data-walk] [data-row]")];
-const here = () => document.activeElement?.closest?.("[data-row]") ?? document.querySelector("[data-row].here");
+export const rows = () => [...document.querySelectorAll("[data-walk] [data-row]")];
+export const here = () => document.activeElement?.closest?.("[data-row]") ?? document.querySelector("[data-row].here");
 
-function step(by) {
+export function step(by) {
   const all = rows();
   if (!all.length) return false;
   const at = all.indexOf(here());
@@ -23,7 +23,7 @@ function step(by) {
 function walkTo(row) {
   for (const other of document.querySelectorAll("[data-row].here")) other.classList.remove("here");
   row.classList.add("here");
-  row.querySelector("h2 a").focus({ preventScroll: true });
+  row.querySelector("h2 a, h3 a").focus({ preventScroll: true });
   row.scrollIntoView({ block: "nearest" });
   if (shown) open(row);
 }
@@ -34,7 +34,7 @@ async function open(row) {
   asking = new AbortController();
   shown = row.dataset.record;
   try {
-    const answer = await get(`/records/${shown}/peek`, asking.signal);
+    const answer = await get(row.dataset.peek ?? `/records/${shown}/peek`, asking.signal);
     peek.innerHTML = await answer.text();
     peek.hidden = false;
     page.classList.add("peeking");
@@ -50,7 +50,7 @@ function close() {
   peek.hidden = true;
   peek.replaceChildren();
   page.classList.remove("peeking");
-  here()?.querySelector("h2 a")?.focus();
+  here()?.querySelector("h2 a, h3 a")?.focus();
 }
 
 if (list) {
@@ -61,7 +61,7 @@ if (list) {
   onKey("Escape", close);
   onKey(" ", (event) => {
     const row = here();
-    if (!peek || !row || event.target.closest("button")) return false;
+    if (!peek || !row || event.target.closest("button, input, summary")) return false;
     if (shown === row.dataset.record) close();
     else open(row);
   });

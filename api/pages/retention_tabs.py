@@ -1,0 +1,71 @@
+"""What lies under "Retention": one entry of the rail, and the tabs that its pages share.
+
+A tab is shown where its page is part of this program and the person may use it.
+"""
+
+from functools import lru_cache
+
+from sqlalchemy import and_, func, or_, select
+
+from accounts.principal import Principal
+from api.i18n import gettext as _
+from core.database import ReadSession
+from retention.batch import REVIEWED, SUBMITTED, Batch
+
+PREPARE, APPROVE = "disposition.prepare", "disposition.approve"
+NEEDED = "retention.read"
+"""What every page under the tabs asks for."""
+
+ADDRESSES = (
+    "/retention",
+    "/retention/triggers",
+    "/holds",
+    "/dispositions",
+    "/retention/calendar",
+    "/certificates",
+    "/retention/runs",
+)
+"""In the order of a record's life."""
+
+
+def tabs(by: Principal | None) -> list[tuple[str, str]]:
+    """Address and words of each tab that ``by`` may open."""
+    if by is None or not by.may(NEEDED):
+        return []
+    texts = {
+        "/retention": _("Schedule"),
+        "/retention/triggers": _("Triggers"),
+        "/holds": _("Holds"),
+        "/dispositions": _("Disposition"),
+        "/retention/calendar": _("Calendar"),
+        "/certificates": _("Certificates"),
+        "/retention/runs": _("Runs"),
+    }
+    return [(address, texts[address]) for address in there()]
+
+
+def waiting(session: ReadSession, by: Principal) -> int:
+    """How many batches wait for somebody like ``by``: to be reviewed, or to be approved."""
+    prepared, approved = (by.entities_for(each) for each in (PREPARE, APPROVE))
+    if not prepared and not approved:
+        return 0
+    wanted = or_(
+        and_(Batch.entity.in_(prepared), Batch.state.in_(REVIEWED)),
+        and_(Batch.entity.in_(approved), Batch.state == SUBMITTED),
+    )
+    return session.scalar(select(func.count()).select_from(Batch).where(wanted)) or 0
+
+
+@lru_cache(maxsize=1)
+def there() -> tuple[str, ...]:
+    """The addresses of the tabs whose pages exist."""
+    from api.pages.routes import router
+
+    known = {getattr(route, "path", "") for route in router.routes}
+    return tuple(address for address in ADDRESSES if address in known)
+
+
+def is_under(path: str) -> bool:
+    """Whether a page belongs to "Retention"."""
+    tops = ("/retention", "/holds", "/regimes", "/dispositions", "/certificates")
+    return any(path == top or path.startswith(f"{top}/") for top in tops)

@@ -1,0 +1,12 @@
+"""The commands on retention, gathered: each module adds its own."""
+
+import typer
+
+from app.cli import dispositions, retention_dates, retention_rules, retention_runs
+
+cli = typer.Typer(no_args_is_help=True, help="Retention: the jobs and their reports.")
+cli.add_typer(retention_runs.cli)
+cli.add_typer(retention_dates.cli)
+cli.add_typer(dispositions.cli, name="dispositions")
+cli.add_typer(dispositions.certificates, name="certificates")
+cli.add_typer(retention_rules.cli, name="rules")

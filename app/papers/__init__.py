@@ -1,0 +1,1 @@
+"""Documents about retention that an installation writes about itself, from its live configuration."""

@@ -1,0 +1,160 @@
+"""What the retention jobs do, step by step; each step takes the runtime and writes its own report.
+
+A step looks at how things are and does what is left to do: run twice, or again after it was killed, the second run
+finds what the first one did. A step that ends a blocker stands last, so that nothing becomes eligible and
+is proposed in one and the same round.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from accounts import entities
+from accounts.principal import system
+from app import locks
+from app import retention_disposing as disposing
+from app.retention_jobs import Step, Work
+from app.runtime import Runtime
+from core.clock import civil_date
+from records import fixity_walk, object_lock
+from records.fixity_walk import Walked
+from records.record import NEEDS_ATTENTION, NEEDS_REVIEW, PROCESSING, RECEIVED, Record
+from retention import alarm, clock_guard, freshness, hold, run
+from retention.alarm import Found
+from retention.held import OVER, Hold
+
+RETENTION = system("retention")
+UNCLASSIFIED_FOR = timedelta(days=90)
+_WAITING = (RECEIVED, PROCESSING, NEEDS_REVIEW, NEEDS_ATTENTION)
+
+
+def renew_locks(runtime: Runtime, work: Work) -> None:
+    """Ask the store to prolong the locks that run out, and to try again where it refused."""
+    if work.dry:
+        with runtime.main.read() as session:
+            due = object_lock.due(session, today=runtime.clock.now().date(), limit=10_000)
+        work.did("asked", len(due))
+        return
+    work.did("asked", locks.locker_of(runtime).ask_due())
+
+
+def check_fixity(runtime: Runtime, work: Work) -> None:
+    """Read tonight's share of all stored objects again, and compare."""
+    days = runtime.settings.fixity_days
+    if work.dry:
+        with runtime.main.read() as session:
+            wanted, left = fixity_walk.plan(session, days=days, at=runtime.clock.now())
+        work.did("to_check", wanted)
+        work.did("left", left)
+        return
+
+    def go_on(walked: Walked) -> bool:
+        _tell(work, walked)
+        work.step_on()
+        return True
+
+    _tell(work, fixity_walk.check_share(runtime.main, runtime.store, runtime.clock, days=days, go_on=go_on))
+    now = runtime.clock.now()
+    with runtime.main.write() as session:
+        open_ones = fixity_walk.troubles(session)
+        of_those = select(Record.id, Record.entity).where(Record.id.in_([row.record for row in open_ones]))
+        places = {row.id: row.entity for row in session.execute(of_those)}
+        found = [Found(places.get(row.record), row.record, row.object_key) for row in open_ones]
+        alarm.settle(session, alarm.FIXITY, found, at=now)
+
+
+def _tell(work: Work, walked: Walked) -> None:
+    for kind in ("checked", "sound", "wrong", "mended", "left"):
+        work.counts[kind] = getattr(walked, kind)
+
+
+def alarm_unclassified(runtime: Runtime, work: Work) -> None:
+    """Alarm for records that have waited for a class, or for being read, for 90 days."""
+    now = runtime.clock.now()
+    waiting = (
+        select(Record.entity, func.count())
+        .where(Record.state.in_(_WAITING), Record.captured_at <= now - UNCLASSIFIED_FOR)
+        .group_by(Record.entity)
+    )
+    with runtime.main.read() as session:
+        counted = session.execute(waiting).all()
+    work.did("waiting", sum(count for _, count in counted))
+    if not work.dry:
+        with runtime.main.write() as session:
+            found = [Found(entity, records=count) for entity, count in counted]
+            work.counts.update(alarm.settle(session, alarm.UNCLASSIFIED, found, at=now).to_counts("alarm"))
+
+
+def remind_of_holds(runtime: Runtime, work: Work) -> None:
+    """Remind of holds whose day of review has come, and end those whose years can no longer be assessed."""
+    now = runtime.clock.now()
+    with runtime.main.read() as session:
+        zones = {row.id: row.zone for row in entities.everything(session)}
+        rows = session.scalars(select(Hold).where(Hold.state != OVER)).all()
+        due = [row for row in rows if row.review_on <= civil_date(now, zones[row.entity])]
+        # The first day that any entity has.
+        reminded = hold.holds_due(session, max((civil_date(now, zone) for zone in zones.values()), default=now.date()))
+    work.did("due", len(due))
+    if work.dry:
+        work.did("to_remind", len([row for row in reminded if row in due]))
+        return
+    with runtime.main.write() as session:
+        found = [Found(row.entity, row.id, due_on=row.review_on) for row in due]
+        work.counts.update(alarm.settle(session, alarm.HOLD_REVIEW_DUE, found, at=now).to_counts("alarm"))
+        for row in reminded:
+            hold.note_reminded(session, row.id, civil_date(now, zones[row.entity]), by=RETENTION, at=now)
+            work.did("reminded")
+    if work.doubt is not None:
+        over = [
+            row for row in rows if row.open_until is not None and row.open_until < civil_date(now, zones[row.entity])
+        ]
+        work.skip("clock_in_doubt", len(over))
+        return
+    with runtime.main.write() as session:
+        work.did("lapsed", len(hold.lapse_due(session, by=RETENTION, at=now)))
+
+
+def tell_state(runtime: Runtime, work: Work) -> None:
+    """Alarms about the jobs themselves: a clock in doubt, a run that waits to be let through."""
+    if work.dry:
+        return
+    now = runtime.clock.now()
+    with runtime.main.write() as session:
+        state = clock_guard.state_of(session)
+        doubted = [] if state is None or state.doubt is None else [Found(None, about=state.doubt)]
+        work.counts.update(alarm.settle(session, alarm.CLOCK, doubted, at=now).to_counts("clock"))
+        stopped = run.waiting_stop(session)
+        waiting = (
+            []
+            if stopped is None
+            else [Found(None, about=run.EXECUTE, records=sum(s["records"] for s in stopped.stops))]
+        )
+        work.counts.update(alarm.settle(session, alarm.TOO_MUCH, waiting, at=now).to_counts("stops"))
+
+
+def remind_of_rules(runtime: Runtime, work: Work) -> None:
+    """Remind of published rules that somebody has to hold against the law again."""
+    now = runtime.clock.now()
+    with runtime.main.read() as session:
+        due = freshness.overdue(session, at=now)
+    work.did("due", len(due))
+    if not work.dry:
+        with runtime.main.write() as session:
+            found = [Found(entity, version, due_on=day) for entity, version, day in due]
+            work.counts.update(alarm.settle(session, alarm.RULE_REVIEW_DUE, found, at=now).to_counts("alarm"))
+
+
+STEPS: tuple[Step, ...] = (
+    Step("dates", disposing.reckon_dates, often=True),
+    Step("propose", disposing.propose, often=True),
+    Step("remind", disposing.remind),
+    Step("execute", disposing.execute, often=True),
+    Step("ceilings", disposing.look_ahead),
+    Step("locks", renew_locks),
+    Step("fixity", check_fixity),
+    Step("rules", remind_of_rules),
+    Step("unclassified", alarm_unclassified),
+    Step("holds", remind_of_holds),
+    Step("state", tell_state, often=True),
+)
+"""In this order."""

@@ -1,0 +1,107 @@
+"""Where this package keeps data of records and persons."""
+
+from core.trace import TableTrace, register
+
+register(
+    TableTrace(
+        "retention_runs",
+        "person",
+        ("asked_by", "let_by"),
+        end="kept",
+        why="ids: who started a run or let it through; the name is gone with the key",
+    ),
+    TableTrace("running_days", None, why="days on which the system ran"),
+    TableTrace(
+        "clock_states", "person", ("confirmed_by",), end="kept", why="an id: who confirmed the date; the name is gone"
+    ),
+    TableTrace("retention_alarms", None, why="codes, counts and ids of batches, rules and holds"),
+    TableTrace(
+        "holds",
+        "person",
+        ("owner", "placed_by", "asked_by", "ended_by", "colleague"),
+        end="kept",
+        why="ids: who answers for a hold; what was written about it is sealed under its own key",
+    ),
+    TableTrace("holds", "case_file", ("case_file",), end="kept", why="an id: what was kept, and when"),
+    TableTrace("hold_parties", "party", ("party",), end="kept", why="an id; the name is gone with the key"),
+    TableTrace("held_records", "record", ("record",), end="kept", why="ids and days: which hold a record was under"),
+    TableTrace("hold_counters", None, why="counts changes"),
+    TableTrace("uncaught_records", "record", ("record",)),
+    TableTrace("hold_notices", "person", ("given_by",), end="kept", why="an id: who told others of a hold"),
+    TableTrace("hold_custodians", "person", ("person",), end="kept", why="an id: who was told of a hold, and answered"),
+    TableTrace(
+        "retention_rules",
+        "person",
+        ("drafted_by", "decided_by", "retirement_asked_by", "retired_by"),
+        end="kept",
+        why="ids: who drafted and who published what was kept by; the name is gone with the key",
+    ),
+    TableTrace("rule_reviews", "person", ("reviewed_by",), end="kept", why="an id: who looked at a rule"),
+    TableTrace("schedule_revisions", None, why="counts the changes of a schedule"),
+    TableTrace(
+        "disposition_batches",
+        "person",
+        ("proposed_by", "submitted_by", "undone_by"),
+        end="kept",
+        why="ids: who had a part in a disposition; the name is gone with the key",
+    ),
+    TableTrace(
+        "disposition_items",
+        "record",
+        ("record",),
+        end="kept",
+        why="ids, codes and days: on what ground it went; removed with the stub, reasons are sealed under the batch",
+    ),
+    TableTrace("disposition_items", "person", ("decided_by",), end="kept", why="an id; the name is gone with the key"),
+    TableTrace("disposition_hands", "person", ("person",), end="kept", why="ids: who had a part in a batch"),
+    TableTrace("approvals", "person", ("person",), end="kept", why="ids: who approved what"),
+    TableTrace("disposition_terms", "person", ("set_by",), end="kept", why="an id: who set quorum and days of grace"),
+    TableTrace(
+        "destructions",
+        "record",
+        ("record",),
+        end="kept",
+        why="ids, digests of sealed bytes and object keys, to finish what was begun; removed with the stub",
+    ),
+    TableTrace(
+        "record_stubs",
+        "record",
+        ("record",),
+        end="kept",
+        why="that there was a record: number, class as far as it may, days; purged at its own end",
+    ),
+    TableTrace("certificates", None, why="signed ids, codes, days and digests: the proof that records are gone"),
+    TableTrace(
+        "capture_withdrawals",
+        "record",
+        ("record",),
+        end="kept",
+        why="ids and days; the reason is sealed under a key that is destroyed with the record",
+    ),
+    TableTrace(
+        "capture_withdrawals",
+        "person",
+        ("asked_by", "decided_by"),
+        end="kept",
+        why="ids; the name is gone with the key",
+    ),
+    TableTrace(
+        "disclosures",
+        "record",
+        ("record",),
+        end="kept",
+        why="that a copy is outside; to whom is sealed under a key of its own",
+    ),
+    TableTrace(
+        "disclosures", "person", ("noted_by", "settled_by"), end="kept", why="ids; the name is gone with the key"
+    ),
+    TableTrace("regime_changes", "record", ("record",), end="kept", why="ids: who could see it on a day"),
+    TableTrace("regime_changes", "person", ("asked_by", "decided_by"), end="kept", why="history of rights"),
+    TableTrace("record_dates", "record", ("record",)),
+    TableTrace("undated", "record", ("record",)),
+    TableTrace("dated_schedules", None, why="which schedule the dates of an entity were held against"),
+    TableTrace("stated_facts", "record", ("subject",)),
+    TableTrace("stated_facts", "case_file", ("subject",), end="kept", why="days and codes that dates rest on"),
+    TableTrace("stated_facts", "person", ("stated_by",), end="kept", why="an id: who stated a fact; the name is gone"),
+    TableTrace("simulations", "person", ("asked_by",), end="kept", why="an id: who simulated a change, and counts"),
+)
