@@ -5,6 +5,7 @@ retention itself, a setting; nobody gives a reason. What was shown is what is co
 which entries go. That it happens is on the log first; see ``audit.withdrawal`` for what then goes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -53,6 +54,12 @@ class WithdrawalWaits(Conflict):
     code = "log_withdrawal_waits"
 
 
+class WithdrawalHeld(Conflict):
+    """A hold is in force: who saw or changed what it keeps must stay answerable."""
+
+    code = "log_withdrawal_held"
+
+
 class UnknownWithdrawal(NotFound):
     """There is no such withdrawal."""
 
@@ -84,9 +91,9 @@ class Due:
 class LogWithdrawals:
     """Withdrawals from one log."""
 
-    def __init__(self, main: Database, log: Log, *, years: int) -> None:
-        """``years`` is the log's own retention; 0: nothing is ever withdrawn."""
-        self._main, self._log, self.years = main, log, years
+    def __init__(self, main: Database, log: Log, *, years: int, is_held: Callable[[ReadSession], bool]) -> None:
+        """``years``: the log's own retention, 0 for ever; ``is_held``: whether a hold is in force."""
+        self._main, self._log, self.years, self._is_held = main, log, years, is_held
 
     def due(self, *, at: datetime) -> Due:
         """What is older than the retention, in whole bundles that the verifier does not need."""
@@ -109,11 +116,10 @@ class LogWithdrawals:
 
         Raises:
             NotAllowed: ``by`` may not, in some legal entity.
-            WithdrawalOff, NothingToWithdraw, WithdrawalWaits: as they say.
+            WithdrawalOff, WithdrawalHeld, NothingToWithdraw, WithdrawalWaits: as they say.
         """
         self._require(by, "withdrawal.ask")
-        if not self.years:
-            raise WithdrawalOff("log_retention_years is 0")
+        self._check_free()
         found = self.due(at=at)
         if not found.ranges:
             raise NothingToWithdraw(f"they are kept for {self.years} years")
@@ -150,14 +156,13 @@ class LogWithdrawals:
 
         Raises:
             NotAllowed: ``by`` may not, in some legal entity.
-            UnknownWithdrawal, WithdrawalDecided, WithdrawalOff: as they say.
+            UnknownWithdrawal, WithdrawalDecided, WithdrawalOff, WithdrawalHeld: as they say.
             SamePerson: ``by`` asked for it.
         """
         row = self._pending(request_id, by, "withdrawal.decide")
         if by.person == row.asked_by:
             raise SamePerson()
-        if not self.years:
-            raise WithdrawalOff("log_retention_years is 0")
+        self._check_free()
         with self._log.database.read() as session:
             # The retention may have been prolonged since it was asked for.
             below = min(row.below, self._due(session, at).below)
@@ -196,6 +201,13 @@ class LogWithdrawals:
         event = WithdrawalRefused(by=by.actor, second=second, request=request, basis=state, withdrawal=row.id)
         self._log.record([event], at=at)
         return self._decided(row.id, state, by, at)
+
+    def _check_free(self) -> None:
+        if not self.years:
+            raise WithdrawalOff("log_retention_years is 0")
+        with self._main.read() as session:
+            if self._is_held(session):
+                raise WithdrawalHeld("release the holds first, or wait until they are over")
 
     def _due(self, session: ReadSession, at: datetime) -> Due:
         head = session.get(AuditHead, 1)

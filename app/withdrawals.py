@@ -2,8 +2,10 @@
 
 from accounts.log_withdrawals import LogWithdrawals
 from app.runtime import Runtime
+from retention.held import any_in_force
 
 
 def withdrawals_of(runtime: Runtime) -> LogWithdrawals:
     """What withdraws entries from the log of this installation."""
-    return LogWithdrawals(runtime.main, runtime.log, years=runtime.settings.log_retention_years)
+    years = runtime.settings.log_retention_years
+    return LogWithdrawals(runtime.main, runtime.log, years=years, is_held=any_in_force)

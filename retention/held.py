@@ -121,6 +121,11 @@ def active_in(session: ReadSession, entity_ids: Collection[UUID]) -> list[Hold]:
     return list(session.scalars(in_force.order_by(Hold.placed_at, Hold.id)))
 
 
+def any_in_force(session: ReadSession) -> bool:
+    """Whether a hold is in force in any entity."""
+    return session.scalar(select(Hold.id).where(Hold.state != OVER).limit(1)) is not None
+
+
 def scope_of(session: ReadSession, row: Hold) -> Scope:
     """What a hold reaches, without the records of a list and the words of a query."""
     parties = session.scalars(select(HoldParty.party).where(HoldParty.hold == row.id).order_by(HoldParty.party))

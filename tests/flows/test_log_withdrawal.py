@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,9 @@ from app.clock import MovedClock
 from app.settings import load
 from audit import trail
 from audit.events import LogHeartbeat
+from retention import hold
+from retention.hold import NewHold
+from retention.hold_scope import Scope
 from tests.support import databases
 from tests.support.app import Client
 from tests.support.archive import Archive
@@ -158,6 +162,34 @@ def test_one_who_asked_for_it_oneself_confirms_nothing(later: Later) -> None:
     assert later.by("officer", "withdraw", "--confirm", asked["id"]).code == 1
     assert later.by("officer", "withdraw", "--refuse", asked["id"]).json["withdrawals"][0]["state"] == "withdrawn"
     assert later.operator("auditor", "verify").json["withdrawn"] == 0
+
+
+def test_nothing_is_withdrawn_while_a_hold_is_in_force(later: Later) -> None:
+    asked = later.by("dpo", "withdraw", "--ask").json["withdrawals"][0]
+    _place_hold(later)
+    refused = later.by("officer", "withdraw", "--confirm", asked["id"])
+    assert refused.code == 1
+    assert "hold is in force" in refused.err
+    assert later.operator("auditor", "verify").json["withdrawn"] == 0
+    assert later.by("officer", "withdraw", "--refuse", asked["id"]).code == 0
+    assert later.by("dpo", "withdraw", "--ask").code == 1
+
+
+def _place_hold(later: Later) -> None:
+    runtime = build(load(data=later.data))
+    archive = Archive(runtime, next(iter(_entities(runtime))), {})
+    new = NewHold(
+        entity=archive.entity,
+        kind="legal_hold",
+        scope=Scope(kind="records", records=(UUID(later.record),)),
+        title="A matter",
+        reason="a claim",
+        authority="court",
+        review_on=archive.now.date() + timedelta(days=90),
+    )
+    with runtime.main.write() as session:
+        hold.place(session, new, by=archive.principal("officer"), at=archive.now, keys=runtime.keys)
+    runtime.close()
 
 
 def test_the_folder_is_built_again_byte_for_byte_without_them(later: Later) -> None:
