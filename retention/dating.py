@@ -19,10 +19,10 @@ from core.database import ReadSession
 from core.errors import NotFound
 from retention import fact, record_facts, schedule
 from retention.fact import NOTHING, Known
-from retention.record_facts import CLASS_CONFIRMED, OWN, Seen
+from retention.record_facts import OWN, Seen
 from retention.rule import Rule
 from retention.schedule import RetentionRule
-from retention.verdict import Facts, Verdict, decide, triggers_asked_for
+from retention.verdict import CLASS_CONFIRMED, Facts, Verdict, decide, triggers_asked_for
 
 _MOST_REMEMBERED = 60_000
 """Some 50 MB. A million records are seen in fewer ways, as a rule."""

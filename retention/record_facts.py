@@ -32,8 +32,6 @@ OWN = ("document_created", "record_made", "recorded", "sent_or_received")
 SAME = {"hire_date": "employment_start", "asset_end_of_life": "asset_end_of_useful_life"}
 """Two words of the statutes for one event; where one is stated it stands for the other."""
 _SAME = SAME | {other: one for one, other in SAME.items()}
-CLASS_CONFIRMED = "class_confirmed"
-"""What is missing where only a machine has said the class, and not surely."""
 _AT_ONCE = 500
 
 _R, _T, _S = (cast(Table, t.__table__) for t in (Record, TriggerFact, StatedFact))

@@ -4,7 +4,7 @@ from api.i18n import gettext as _
 from api.pages import shown
 from retention import why_words
 from retention.record_date import RecordDate
-from retention.record_facts import CLASS_CONFIRMED
+from retention.verdict import CLASS_CONFIRMED
 
 
 def state_word(code: str) -> tuple[str, str, str]:
