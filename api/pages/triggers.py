@@ -21,8 +21,8 @@ from core.identifiers import show_record_number
 from records.case_file import TRIGGERS
 from retention import awaiting
 from retention.awaiting import Statement, WrongRow, WrongRows
-from retention.record_facts import CLASS_CONFIRMED
 from retention.rule import TRIGGERS as ALL
+from retention.verdict import CLASS_CONFIRMED
 
 router = page_router()
 STATES = ("awaiting_trigger", "conflict", "no_rule")
