@@ -54,6 +54,10 @@ def date_marked(runtime: Runtime, *, go_on: Callable[[], None] = lambda: None) -
     """Reckon all records that are marked."""
     total: Counter[str] = Counter()
     while True:
+        with runtime.main.read() as session:
+            # Whoever only looks does not stand in line with those who write.
+            if not date_batch.is_any_marked(session):
+                return total
         with runtime.main.write() as session:
             done = date_batch.date_some(session, runtime.clock.now())
         if not done:
@@ -93,6 +97,9 @@ def ask_locks(runtime: Runtime, *, go_on: Callable[[], None] = lambda: None) -> 
     """Have the object store lock what dates demand by now."""
     total = 0
     while True:
+        with runtime.main.read() as session:
+            if not date_batch.is_any_unasked(session):
+                return total
         with runtime.main.write() as session:
             count = date_batch.ask_locks(session, runtime.clock.now())
         if not count:

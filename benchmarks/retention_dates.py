@@ -6,6 +6,7 @@ this process. The baseline reads the same columns and writes the same columns of
 and reckons nothing.
 """
 
+import itertools
 import random
 import resource
 import sqlite3
@@ -36,6 +37,7 @@ from retention.schedule import RetentionRule, ScheduleRevision
 from retention.simulation import Simulation, inputs_of
 from tests.support import postgres
 
+_NUMBERS = itertools.count()
 T0 = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 FILES = 20_000
 CLASSES = (
@@ -150,7 +152,7 @@ def _fill(database: Database, size: int) -> tuple[UUID, list[UUID]]:
 def _record(entity: UUID, files: list[UUID], choose: random.Random) -> dict[str, Any]:
     own = new_id()
     return {
-        "id": own, "number": own.hex[-9:], "entity": entity,
+        "id": own, "number": f"{next(_NUMBERS):09d}", "entity": entity,
         "parent": None, "direction": None, "state": "filed", "state_since": T0, "record_class": choose.choice(CLASSES),
         "classified_by": "person", "probability": None, "confirmed": True, "department": None,
         "case_file": choose.choice(files), "section": None, "access_set": 1, "language": "de",

@@ -12,9 +12,10 @@ reasons are sealed under the version's key; ids, dates, amounts and states are c
 from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, Select, String, UniqueConstraint, bindparam, select
+from sqlalchemy import Index, LargeBinary, Select, String, Table, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
@@ -181,10 +182,19 @@ def ask_to_index(session: WriteSession, record_id: UUID, at: datetime) -> None:
 
 def ask_to_date(session: WriteSession, record_id: UUID, at: datetime, *, cause: str = "record") -> None:
     """Have the dates of a record reckoned anew, once, whatever happened to it."""
-    row = insert_for(session, Undated).values(record=record_id, cause=cause)
-    session.execute(row.on_conflict_do_nothing(index_elements=["record"]))
-    # Sixteen keys: on PostgreSQL a job that waits already is locked by whoever asks for it until they commit.
-    jobs.add(session, "retention.date", queue="maintenance", at=at, key=f"retention.date/{record_id.hex[-1]}")
+    dialect = session.get_bind().dialect.name
+    if dialect not in _MARK:
+        _MARK[dialect] = insert_for(session, cast(Table, Undated.__table__)).on_conflict_do_nothing(
+            index_elements=["record"]
+        )
+    session.connection().execute(_MARK[dialect], {"record": record_id, "cause": cause})
+    # On PostgreSQL a job that waits already is locked by whoever asks for it until they commit: sixteen of them.
+    part = record_id.hex[-1] if dialect == "postgresql" else "all"
+    jobs.add(session, "retention.date", queue="maintenance", at=at, key=f"retention.date/{part}")
+
+
+_MARK: dict[str, Any] = {}
+"""By the database's dialect: what ``ask_to_date`` has built. Every capture, reading and placement runs it."""
 
 
 def get_visible(session: ReadSession, record_id: UUID, by: Principal, at: datetime) -> Record:

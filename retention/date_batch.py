@@ -177,7 +177,7 @@ def write(session: WriteSession, found: Sequence[Due], *, number: int, cause: st
     return done
 
 
-def date_some(session: WriteSession, at: datetime, limit: int = 100) -> Counter[str]:
+def date_some(session: WriteSession, at: datetime, limit: int = 20) -> Counter[str]:
     """Reckon some of the records that were marked, in one transaction; empty where none is left."""
     marked = {row.record: row.cause for row in session.execute(_SOME_UNDATED, {"most": limit})}
     if not marked:
@@ -200,6 +200,16 @@ def date_these(session: WriteSession, ids: Sequence[UUID], *, cause: str, at: da
         found = due(session, [row for row in rows if row.entity == entity], reckoner)
         done += write(session, found, number=reckoner.number, cause=cause, at=at)
     return done
+
+
+def is_any_marked(session: ReadSession) -> bool:
+    """Whether a record waits to be reckoned."""
+    return session.execute(_SOME_UNDATED, {"most": 1}).first() is not None
+
+
+def is_any_unasked(session: ReadSession) -> bool:
+    """Whether the object store is to be told something."""
+    return session.execute(_UNASKED).first() is not None
 
 
 def ask_locks(session: WriteSession, at: datetime) -> int:
