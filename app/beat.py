@@ -11,11 +11,14 @@ from contextlib import suppress
 from celery.beat import Scheduler
 from kombu.exceptions import OperationalError
 
-from app.build import build
 from app.celery_app import make
-from app.runtime import Runtime
+from app.clock import clock_of
+from app.databases import databases_of
+from app.folders import DataFolder, folder_of
 from app.settings import Settings
 from core import leases
+from core.clock import Clock
+from core.database import Database
 from core.errors import Unavailable
 
 log = logging.getLogger("muniment.beat")
@@ -25,7 +28,10 @@ LOOK_SECONDS = 2.0
 
 def run(chosen: Settings, stopping: threading.Event) -> int:
     """Send what is due until told to stop."""
-    runtime = build(chosen)
+    main, log_database = databases_of(chosen)
+    # Nothing is to be appended here.
+    log_database.close()
+    clock, folder = clock_of(chosen), folder_of(chosen)
     holder = leases.incarnation("beat")
     app = make(chosen)
     # It would wait for the broker for ever, and neither renew the lease meanwhile nor hear that it is to stop.
@@ -34,25 +40,25 @@ def run(chosen: Settings, stopping: threading.Event) -> int:
     next_lease, mine = 0.0, False
     while not stopping.is_set():
         if time.monotonic() >= next_lease:
-            mine = _take(runtime, holder)
+            mine = _take(main, clock, folder, holder)
             next_lease = time.monotonic() + (leases.RENEW_SECONDS if mine else LOOK_SECONDS)
         wait = min(_tick(scheduler), LOOK_SECONDS) if mine else LOOK_SECONDS
         stopping.wait(max(wait, 0.05))
-    with suppress(Unavailable), runtime.main.write(beside=True) as session:
+    with suppress(Unavailable), main.write(beside=True) as session:
         leases.void(session, holder)
-    runtime.close()
+    main.close()
     return 0
 
 
-def _take(runtime: Runtime, holder: str) -> bool:
+def _take(main: Database, clock: Clock, folder: DataFolder, holder: str) -> bool:
     """Whether this process holds the lease now; not where the database does not say so."""
     try:
-        with runtime.main.write(beside=True) as session:
-            mine = leases.take(session, "beat", holder=holder, at=runtime.clock.now())
+        with main.write(beside=True) as session:
+            mine = leases.take(session, "beat", holder=holder, at=clock.now())
     except Unavailable as error:
         log.warning("beat waits", extra={"code": error.code})
         return False
-    runtime.folder.sign_of_life("beat").touch()
+    folder.sign_of_life("beat").touch()
     return mine
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
 from app.clock import clock_of
+from app.databases import NotPrepared, databases_of
 from app.folders import folder_of
 from app.recorder import recorder_socket
 from app.runtime import Runtime
@@ -24,8 +24,6 @@ from audit.recorder import Recorder
 from audit.rotation import LogKeys
 from audit.seal import KeySeal, seal_openings
 from core.database import Database
-from core.errors import Conflict
-from core.sqlite import SqliteDatabase
 from ingest.receive import Receiver
 from records.content import Content
 from records.key_events import tell_epoch
@@ -43,12 +41,6 @@ log = logging.getLogger("muniment.build")
 
 OPENINGS = UUID("00000000-0000-7000-8000-00006f70656e")
 """Subject of the key that seals the openings of the audit log (frozen)."""
-
-
-class NotPrepared(Conflict):
-    """The data folder is not ready."""
-
-    code = "data_folder_not_prepared"
 
 
 def build(settings: Settings, *, wake: Callable[[Collection[str]], None] = lambda queues: None) -> Runtime:
@@ -97,29 +89,6 @@ def signer_of(runtime: Runtime) -> Signer:
     signer = Signer(runtime.log_database, key, runtime.folder.log / "checkpoint", runtime.clock)
     signer.start()
     return signer
-
-
-def databases_of(settings: Settings) -> tuple[Database, Database]:
-    """``main`` and ``log``."""
-    if settings.database:
-        from core.postgresql import PostgresDatabase
-
-        url = database_url(settings)
-        return PostgresDatabase(url, "main"), PostgresDatabase(url, "log")
-    folder = folder_of(settings)
-    if not (folder.databases / "log.db").exists():
-        raise NotPrepared("start the server once, or run a command that makes the data folder")
-    return SqliteDatabase(folder.databases / "main.db"), SqliteDatabase(folder.databases / "log.db")
-
-
-def database_url(settings: Settings, *, owner: bool = False) -> str:
-    """The address of PostgreSQL with user and password: of the application's role, or of the owner's."""
-    url = make_url(settings.database)
-    if owner:
-        url = url.set(username=settings.database_owner, password=secret(settings, "database_owner_password"))
-    elif settings.database_password is not None:
-        url = url.set(password=secret(settings, "database_password"))
-    return url.render_as_string(hide_password=False)
 
 
 def key_service_of(settings: Settings, *, establish: bool = False, has_epochs: bool = True) -> KeyService:

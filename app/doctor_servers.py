@@ -11,8 +11,8 @@ from typing import Any
 from alembic.script import ScriptDirectory
 from sqlalchemy import Row, select
 
-from app.build import database_url
 from app.celery_app import make
+from app.databases import database_url
 from app.doctor import Finding, wrong
 from app.settings import BadSetting, Settings, secret
 from core.clock import SystemClock

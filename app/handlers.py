@@ -21,7 +21,6 @@ from core.jobs import Claim
 from ingest.clamd import Scanner
 from ingest.extractor import Extractor
 from ingest.inspect import Limits
-from ingest.read import read_version
 from ingest.receive import REMEMBER_UPLOADS, forget_uploads
 from ingest.retry import READ, settle_failed
 from records import lock_check
@@ -71,6 +70,9 @@ def table(readers: Readers) -> dict[str, Handler]:
     """The worker's handlers by job name. ``search.index`` is the keeper's own."""
 
     def read(runtime: Runtime, claim: Claim, holder: str) -> None:
+        # The classifier and what it reckons with: not in memory before there is something to read.
+        from ingest.read import read_version
+
         clamd = runtime.settings.clamd
         scanner = Scanner(clamd) if clamd else None
         read_version(runtime.content, runtime.receiver, readers.of_this_thread(), claim, holder, scanner=scanner)

@@ -7,8 +7,9 @@ from sqlalchemy.engine import make_url
 
 from app import migrate, settings_log
 from app.anchoring import policy_of
-from app.build import OPENINGS, database_url, databases_of, key_service_of, seal_of, store_of
+from app.build import OPENINGS, key_service_of, seal_of, store_of
 from app.clock import clock_of, permit
+from app.databases import database_url, databases_of
 from app.folders import folder_of
 from app.settings import Settings
 from audit.checkpoint import Signer

@@ -89,7 +89,7 @@ def keep_what_is_loaded() -> None:
 
 def _wait_for_database(chosen: Settings, stopping: threading.Event) -> None:
     """Until the database answers: containers start in no order, and a server may be away for a while."""
-    from app.build import databases_of
+    from app.databases import databases_of
 
     databases = databases_of(chosen)
     try:

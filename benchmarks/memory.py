@@ -31,9 +31,9 @@ def run(*, quick: bool) -> list[Figure]:
     each = ", ".join(f"{child} {mib:.0f}" for child, mib in shares.items())
     return [
         Figure(
-            what=f"memory of all processes when idle, PSS ({each})",
-            value=sum(shares.values()),
-            unit="MiB",
+            what=f"memory of all processes when idle, PSS (MiB: {each})",
+            value=sum(shares.values()) * 1.024**2,
+            unit="MB",
             most=350,
             baseline=_bare_python(),
             baseline_is="MiB: one bare Python",

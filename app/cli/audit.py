@@ -14,10 +14,10 @@ import typer
 from app import anchor_check, settings, verifier_file
 from app import unwraps as unwrapped
 from app.anchoring import Anchoring
-from app.build import databases_of
 from app.cli.options import Options, options_of
 from app.cli.session import opened
 from app.cli.trail import trail
+from app.databases import databases_of
 from app.folders import folder_of
 from app.runtime import Runtime
 from app.settings import Settings
