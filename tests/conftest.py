@@ -5,11 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import services
 
 ROOT = Path(__file__).parent.parent
 CORPUS = Path(os.environ.get("MUNIMENT_CORPUS", ROOT.parent / "shared" / "corpus"))
+
+# For a night: ``pytest --hypothesis-profile=long -n0 FILE``.
+settings.register_profile("long", max_examples=3000, deadline=None, print_blob=True)
+# That a machine is busy refutes no law.
+settings.register_profile(
+    "unhurried",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

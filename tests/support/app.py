@@ -34,7 +34,6 @@ from app import handlers
 from app.build import build, signer_of
 from app.celery_app import WORKED_BY_WORKER
 from app.keeper import Keeper
-from app.prepare import prepare
 from app.runner import Runner
 from app.runtime import PIPELINE, Runtime
 from app.settings import Settings
@@ -44,6 +43,7 @@ from core import leases
 from core.identifiers import new_id
 from records import capture, record
 from retention import schedule
+from tests.support.prepared import prepare
 from vault.envelope import context
 from vault.store import new_original_key
 from vault.writer import seal_into
@@ -342,8 +342,9 @@ def served(office: Office) -> Iterator[Served]:
     server: uvicorn.Server = server_for(office.runtime)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while not server.started:
+        assert time.monotonic() < deadline, "the server has not started"
         time.sleep(0.01)
     try:
         yield Served(f"http://127.0.0.1:{port}", port)

@@ -23,7 +23,6 @@ from app import handlers
 from app.build import build, signer_of
 from app.celery_app import WORKED_BY_WORKER
 from app.keeper import Keeper
-from app.prepare import prepare
 from app.runner import Runner
 from app.runtime import PIPELINE, Runtime
 from app.settings import Settings
@@ -35,6 +34,7 @@ from records import case_file, placement, record
 from records.placement import Reading
 from records.record import Record
 from search.find import Found, find
+from tests.support.prepared import prepare
 
 PASSWORD = "plum tractor violin"
 ROLES: dict[str, tuple[str, str | None, bool]] = {

@@ -3,13 +3,17 @@
 A test's folder stands for its database in both: whoever opens the same folder again finds the same rows.
 """
 
+import atexit
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import psycopg
@@ -34,10 +38,25 @@ def open_line(folder: Path, line: Line) -> Database:
     """The ``main`` or ``log`` database of a folder, with its tables."""
     if is_postgresql():
         return postgres.opened(urls_of(folder), line)
-    database = SqliteDatabase(folder / f"{line}.db")
+    file, empty = folder / f"{line}.db", _empty(line)
+    database = SqliteDatabase(file)
     with database.exclusive():
-        _TABLES[line].create_all(database.engine)
+        if file.exists():
+            _TABLES[line].create_all(database.engine)
+        else:
+            shutil.copy(empty, file)
     return database
+
+
+@cache
+def _empty(line: Line) -> Path:
+    """A database with the tables of a line, to copy."""
+    folder = Path(mkdtemp(prefix="muniment-tables-"))
+    atexit.register(shutil.rmtree, folder)
+    made = SqliteDatabase(folder / f"{line}.db")
+    _TABLES[line].create_all(made.engine)
+    made.close()
+    return made.path
 
 
 def urls_of(folder: Path) -> Urls:

@@ -58,16 +58,16 @@ class Depot:
     def now(self) -> datetime:
         return self.archive.now + self.ahead
 
-    def publish(self, period: str) -> UUID:
+    def publish(self, period: str, *, code: str = "test-invoices", bound: str = "minimum") -> UUID:
         """A rule, drafted by one and published by another while nothing is filed."""
         stated = RuleDraft(
-            code="test-invoices",
+            code=code,
             jurisdiction="DE",
             record_class=CLASS,
             trigger="document_created",
             anchor="event_date",
             period=Period.parse(period),
-            bound="minimum",
+            bound=bound,
             action="destroy",
             legal_basis="AO § 147 Abs. 3",
         )
@@ -103,7 +103,11 @@ class Depot:
         """Destroy, unless said otherwise, all of the batch, unless some are named."""
         wanted = ItemDecision(**({"decision": "destroy"} | word))  # type: ignore[arg-type]
         with self.run.main.write() as session:
-            chosen = records if records is not None else [each.record for each in batch.items(session, batch_id)]
+            chosen = (
+                records
+                if records is not None
+                else [each.record for each in batch.items(session, batch_id, limit=10_000)]
+            )
             disposition.decide_items(
                 session, batch_id, dict.fromkeys(chosen, wanted), by=self.by(by), at=self.now, keys=self.run.keys
             )

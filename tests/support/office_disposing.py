@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from core.identifiers import new_id
 from records.record import Record
-from retention import disclosure, disposition, withdrawal
+from retention import disclosure, disposition, terms_change, withdrawal
 from retention.certificate import Certificate
 from retention.disposition import ItemDecision
 from retention.record_date import RecordDate
@@ -16,6 +16,7 @@ from tests.support.app import Office
 
 V1 = "/api/v1"
 DISPOSITIONS = f"{V1}/dispositions"
+TERMS = f"{V1}/retention/terms"
 
 
 def eligible(office: Office) -> UUID:
@@ -64,6 +65,16 @@ def decided(office: Office) -> str:
     return made
 
 
+def explained(office: Office) -> tuple[str, UUID]:
+    """The same, kept longer with a reason; and its record."""
+    made, record_id = batch(office)
+    run, by = office.runtime, office.principal("manager")
+    word = ItemDecision(decision="extend", reason="A claim is announced", until=date(2090, 1, 1))
+    with run.main.write() as session:
+        disposition.decide_items(session, UUID(made), {record_id: word}, by=by, at=run.clock.now(), keys=run.keys)
+    return made, record_id
+
+
 def submitted(office: Office) -> tuple[str, str]:
     """The same, submitted; with its digest."""
     made = decided(office)
@@ -82,6 +93,26 @@ def approved(office: Office) -> str:
     answer = office.client("officer").post(path, **arguments)
     assert answer.json()["outcome"] == "approved", answer.text
     return path.split("/")[-2]
+
+
+def terms_wanted(office: Office, *, looser: bool = False) -> tuple[str, dict[str, Any]]:
+    """Terms that hold back more than those of now, or less; nothing else waits for a second person."""
+    run, percent, by = office.runtime, office.runtime.settings.destroy_percent, office.principal("officer")
+    with run.main.write() as session:
+        waiting = terms_change.waiting(session, office.entity)
+        if waiting is not None:
+            terms_change.decide(session, waiting.id, confirmed=False, percent=percent, by=by, at=run.clock.now())
+        share = terms_change.of(session, office.entity).destroy_percent or percent
+    wanted = share + 1 if looser else share - 1
+    return f"{TERMS}/changes", {"json": {"entity": str(office.entity), "destroy_percent": wanted}}
+
+
+def terms_to_decide(office: Office) -> tuple[str, dict[str, Any]]:
+    """Looser terms that a manager asked for."""
+    path, arguments = terms_wanted(office, looser=True)
+    made = office.client("manager").post(path, **arguments).json()
+    assert made["state"] == "pending", made
+    return f"{path}/{made['id']}/decision", {"json": {"confirmed": True}}
 
 
 def withdrawn(office: Office) -> str:
@@ -171,9 +202,6 @@ def requests() -> dict[tuple[str, str], tuple[str, Any]]:
         eligible(office)
         return DISPOSITIONS, {"json": {"entity": str(office.entity)}}
 
-    def terms(office: Office) -> tuple[str, dict[str, Any]]:
-        return f"{DISPOSITIONS}/terms?entity={office.entity}", {}
-
     def new_withdrawal(office: Office) -> tuple[str, dict[str, Any]]:
         record_id = office.upload(uuid4().bytes, "wrong.bin")["id"]
         return f"{V1}/records/{record_id}/withdrawal", {"json": {"reason": "wrong firm"}}
@@ -189,13 +217,11 @@ def requests() -> dict[tuple[str, str], tuple[str, Any]]:
     return {
         ("GET", DISPOSITIONS): ("auditor", listed(DISPOSITIONS, batch)),
         ("POST", DISPOSITIONS): ("manager", new_batch),
-        ("GET", f"{DISPOSITIONS}/terms"): ("auditor", terms),
-        ("PUT", f"{DISPOSITIONS}/terms"): (
-            "officer",
-            lambda office: (terms(office)[0], {"json": {"quorum": 1, "grace_days": 7}}),
-        ),
+        ("GET", TERMS): ("auditor", lambda office: (f"{TERMS}?entity={office.entity}", {})),
+        ("POST", f"{TERMS}/changes"): ("officer", terms_wanted),
+        ("POST", f"{TERMS}/changes/{{change_id}}/decision"): ("officer", terms_to_decide),
         ("GET", one): ("auditor", of_batch()),
-        ("GET", f"{one}/items"): ("dpo", of_batch("/items")),
+        ("GET", f"{one}/items"): ("dpo", lambda office: (f"{DISPOSITIONS}/{explained(office)[0]}/items", {})),
         ("PATCH", f"{one}/items"): ("manager", decision),
         ("POST", f"{one}/submission"): (
             "manager",
