@@ -6,7 +6,7 @@ another silently. Names are clear: a firm's name is in the commercial register.
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from accounts import fiscal_year
 from accounts.events import EntityAdded
 from accounts.principal import Principal
 from audit import intake
@@ -60,14 +61,25 @@ class LegalEntity(MainTable):
     """ISO 3166-1 alpha-2."""
     zone: Mapped[str] = mapped_column(String(60))
     """IANA time zone: legal days are those of this zone."""
-    fiscal_year_start: Mapped[str] = mapped_column(String(5))
-    """``MM-DD`` of the first day."""
+    first_fiscal_year_start: Mapped[str] = mapped_column("fiscal_year_start", String(5))
+    """``MM-DD`` of the first day, as it was before it was moved for the first time."""
     holiday_calendar: Mapped[str] = mapped_column(String(10))
     """Country, or country and region, e.g. ``DE-BY``."""
     controller: Mapped[str] = mapped_column(String(10))
     """``own``, or ``processor`` for the controller named beside it."""
     controller_name: Mapped[str | None] = mapped_column(String(200))
     added_at: Mapped[datetime]
+    fiscal_year_moves: Mapped[str | None] = mapped_column(String(fiscal_year.LONGEST - 5))
+    """What stands behind the first day of the fiscal year."""
+
+    @property
+    def fiscal_year_start(self) -> str:
+        """``MM-DD`` of the first day, and since when it is another one (``accounts.fiscal_year``)."""
+        return self.first_fiscal_year_start + (self.fiscal_year_moves or "")
+
+    @fiscal_year_start.setter
+    def fiscal_year_start(self, text: str) -> None:
+        self.first_fiscal_year_start, self.fiscal_year_moves = text[:5], text[5:] or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +106,25 @@ def check(new: NewEntity) -> None:
         raise InvalidEntity("the name needs 1 to 200 characters")
     if new.jurisdiction not in COUNTRIES:
         raise InvalidEntity("the jurisdiction is a country code such as DE")
-    if not _is_zone(new.zone):
-        raise InvalidEntity("the time zone is a name such as Europe/Berlin")
-    if not _is_day_of_every_year(new.fiscal_year_start):
-        raise InvalidEntity("the fiscal year starts on a day that every year has, such as 01-01")
+    check_calendar(new.zone, new.fiscal_year_start)
     if new.holiday_calendar is not None and not _CALENDAR(new.holiday_calendar):
         raise InvalidEntity("the holiday calendar is a country or region such as DE or DE-BY")
     if (new.controller == "processor") != bool(new.controller_name and new.controller_name.strip()):
         raise InvalidEntity("name the controller where, and only where, we are the processor")
+
+
+def check_calendar(zone: str, fiscal_year_start: str) -> None:
+    """Pass if legal days and fiscal years can be told by these.
+
+    Raises:
+        InvalidEntity: the detail names the field.
+    """
+    if not _is_zone(zone):
+        raise InvalidEntity("the time zone is a name such as Europe/Berlin")
+    try:
+        fiscal_year.parse(fiscal_year_start)
+    except ValueError as error:
+        raise InvalidEntity(str(error)) from None
 
 
 def add(session: WriteSession, new: NewEntity, *, by: Principal, at: datetime) -> LegalEntity:
@@ -142,6 +165,22 @@ def get(session: ReadSession, entity_id: UUID) -> LegalEntity:
     return entity
 
 
+def set_calendar(session: WriteSession, entity_id: UUID, *, zone: str, fiscal_year_start: str) -> None:
+    """Have legal days and fiscal years be told by another calendar from now on.
+
+    For ``retention.terms_change``, which asks two persons, keeps what held before, tells the log, and has all dates
+    reckoned anew.
+
+    Raises:
+        UnknownEntity: there is none.
+        InvalidEntity: no such zone or day.
+    """
+    check_calendar(zone, fiscal_year_start)
+    row = get(session, entity_id)
+    row.zone, row.fiscal_year_start = zone, fiscal_year_start
+    session.flush()
+
+
 def everything(session: ReadSession) -> list[LegalEntity]:
     """All legal entities by name; who may see which is for the caller to ask."""
     return list(session.scalars(_EVERYTHING))
@@ -154,16 +193,5 @@ def _is_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-def _is_day_of_every_year(text: str) -> bool:
-    if len(text) != 5:
-        return False
-    try:
-        # 2025 has no 29 February.
-        date.fromisoformat(f"2025-{text}")
-    except ValueError:
         return False
     return True

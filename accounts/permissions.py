@@ -146,7 +146,7 @@ SYSTEM_DUTIES: dict[str, frozenset[str]] = {
     "keeper": frozenset({"record.read"}),
     "locks": frozenset(),
     "pipeline": _FILING - {"token.own", "case_file.manage"},
-    "retention": frozenset({"record.read", "retention.read"}),
+    "retention": frozenset({"record.read", "record.classify", "retention.read"}),
     "maintenance": frozenset({"record.read", "installation.manage"}),
 }
 """Parts of the program that act without a person, and all that each of them may do."""

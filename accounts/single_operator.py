@@ -61,6 +61,17 @@ def is_alone(session: ReadSession, person: UUID, at: datetime) -> bool:
     return rights.deciders(session, at - ALONE_FOR, at) <= {person}
 
 
+def second_word(
+    session: ReadSession, first: UUID | None, first_at: datetime, *, by: Principal, at: datetime
+) -> str | None:
+    """On what a second person's word rests: empty where another person gives it; ``single_operator`` where the one
+    person there is confirms their own, 72 hours later; ``None`` where it is nobody's second word."""
+    if by.person != first:
+        return ""
+    waited = at - first_at >= DELAY
+    return "single_operator" if waited and is_on(session, at) and is_alone(session, by.person, at) else None
+
+
 def switch(session: WriteSession, on: bool, *, by: Principal, at: datetime) -> None:
     """Switch the mode; switching it to what it is changes nothing.
 

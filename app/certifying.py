@@ -146,15 +146,17 @@ def certify(runtime: Runtime, signer: Signer, *, passing: Callable[[str], None] 
 
 
 def _confirmed(session: ReadSession, looked: set[UUID]) -> list[Destruction]:
-    """Destructions of one cause of which every step is confirmed."""
+    """Destructions of one cause and kind of which every step is confirmed."""
     ready = (
         Destruction.certificate.is_(None),
         Destruction.index_erased_at.is_not(None),
         Destruction.objects_deleted_at.is_not(None),
         Destruction.keys_destroyed_at.is_not(None),
     )
-    for cause in session.scalars(select(Destruction.cause).where(*ready).distinct().order_by(Destruction.cause)):
-        of_cause = select(Destruction).where(*ready, Destruction.cause == cause).order_by(Destruction.record)
+    causes = select(Destruction.cause, Destruction.kind).where(*ready).distinct()
+    for cause, kind in session.execute(causes.order_by(Destruction.cause, Destruction.kind)):
+        of_cause = select(Destruction).where(*ready, Destruction.cause == cause, Destruction.kind == kind)
+        of_cause = of_cause.order_by(Destruction.record)
         rows = [row for row in session.scalars(of_cause) if row.record not in looked]
         if rows:
             return rows[:MOST_RECORDS]

@@ -4,49 +4,45 @@ Everything here can be killed at any point and run again. Before the point of no
 record; after it the rows of ``retention.destruction`` say what is left to do:
 
 1. ``execute_due`` takes approved batches whose grace is over. In the transaction that begins the destruction of a
-   record it looks again at approvals, holds, dates, rule and state. What must stay is passed over, and why is said.
+   record it looks again at approvals, holds, dates, rule and state (``app.looking``). What must stay is passed over,
+   and why is said. What is to be transferred or kept permanently is packed (``app.packing``); what was transferred
+   goes the same way as everything else, once two persons have said that an archive acknowledged its package.
 2. ``delete_objects`` deletes what the store has of them; what a lock keeps is noted with its end.
 3. ``destroy_keys`` has the key service destroy the key epochs.
 4. The keeper erases them from the index, and issues the certificate once all is confirmed (``app.certifying``).
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from accounts import entities
-from app import holding
+from app import holding, packing
 from app.finishing import RETENTION, Outcome, Passing, finish, nobody
+from app.looking import digest_of, is_approved, look, pass_over, seen_now
+from app.reclassifying import reclassify_batch
 from app.runtime import Runtime
 from app.withdrawing import destroy_withdrawn
-from audit import intake
-from core.canonical import canonical
 from core.clock import civil_date
 from core.database import ReadSession, WriteSession
-from records.record import WITHDRAWN, Record
-from records.regime import RESTRICTED
-from retention import approval, dating, destruction, running_day, stub
+from records.record import Record
+from retention import approval, destruction, package, running_day, stub
 from retention import batch as batches
-from retention.batch import Batch, Hand, Item
+from retention.batch import Batch, Item
 from retention.destruction import Doomed
-from retention.disposition import ACTIONS
-from retention.disposition_events import DestructionSkipped
 from retention.hold import lock_holds
-from retention.last_look import BEING_READ, being_read, blocked_by
-from retention.verdict import Facts, Verdict
+from retention.last_look import BEING_READ
 
 log = logging.getLogger("muniment.destroying")
 
-LONGEST_SECONDS = 0.025
+LONGEST_SECONDS = 0.015
 """Of looking at records in one transaction, which others wait for; what is then found is destroyed in the same."""
-MOST_AT_ONCE = 16
+MOST_AT_ONCE = 10
 _LISTED = 200
 
 
@@ -61,8 +57,12 @@ def execute_due(runtime: Runtime, *, at: datetime, limit: int = 10_000, passing:
         due = [row.id for row in _due(session, at)]
     for batch_id in due:
         shown = _start(runtime, batch_id, outcome, at)
-        if shown is not None and outcome.begun < limit:
-            _destroy_batch(runtime, batch_id, shown, outcome, at, limit, passing)
+        if shown is None:
+            continue
+        reclassify_batch(runtime, batch_id, shown, outcome, at, passing)
+        for kind in (destruction.DISPOSITION, destruction.TRANSFER):
+            _destroy_batch(runtime, batch_id, kind, shown, outcome, at, limit, passing)
+        packing.pack_batch(runtime, batch_id, shown, outcome, at, passing)
     destroy_withdrawn(runtime, outcome, at, passing)
     finish(runtime, at=at, outcome=outcome, passing=passing)
     outcome.purged = _purge_stubs(runtime, at)
@@ -103,7 +103,7 @@ def _start(runtime: Runtime, batch_id: UUID, outcome: Outcome, at: datetime) -> 
             return None
         if row.state == batches.APPROVED and not _grace_is_over(session, row, at):
             return None
-        if not _is_approved(session, row) or batches.digest_of(session, row) != row.digest:
+        if not is_approved(session, row) or batches.digest_of(session, row) != row.digest:
             log.error("a batch is not as it was approved", extra={"id": str(row.id)})
             outcome.voided += 1
             if row.state == batches.APPROVED:
@@ -117,21 +117,24 @@ def _start(runtime: Runtime, batch_id: UUID, outcome: Outcome, at: datetime) -> 
         code = func.coalesce(Item.code, "undecided")
         session.execute(update(Item).where(*others, undecided).values(state=batches.KEPT, code=code))
         session.flush()
-        return {item.record: _seen(item) for item in _every_item(session, row.id)}
+        return {item.record: digest_of(item) for item in _every_item(session, row.id)}
 
 
-def _is_approved(session: ReadSession, row: Batch) -> bool:
-    """Whether enough persons who had no part in it approved exactly this digest."""
-    given = {each.person for each in batches.approvals(session, row.id) if each.digest == row.digest}
-    if row.single_operator:
-        return len(given) >= 1
-    hands = set(session.scalars(select(Hand.person).where(Hand.batch == row.id)))
-    return row.digest is not None and len(given - hands) >= max(row.quorum, 1)
+def _waiting(batch_id: UUID, kind: str) -> Select[UUID]:
+    """The records of a batch that wait to be destroyed: as decided, or transferred, acknowledged and confirmed."""
+    of_batch = select(Item.record).where(Item.batch == batch_id)
+    if kind == destruction.DISPOSITION:
+        return of_batch.where(Item.state == batches.DECIDED, Item.decision == "destroy")
+    confirmed = of_batch.join(package.Package, package.Package.id == Item.package)
+    return confirmed.where(
+        Item.state == batches.PACKAGED, Item.decision == "transfer", package.Package.confirmed_at.is_not(None)
+    )
 
 
 def _destroy_batch(
     runtime: Runtime,
     batch_id: UUID,
+    kind: str,
     shown: dict[UUID, bytes],
     outcome: Outcome,
     at: datetime,
@@ -141,7 +144,7 @@ def _destroy_batch(
     after: UUID | None = None
     while outcome.begun < limit:
         with runtime.main.read() as session:
-            query = select(Item.record).where(Item.batch == batch_id, Item.state == batches.DECIDED)
+            query = _waiting(batch_id, kind)
             if after is not None:
                 query = query.where(Item.record > after)
             waiting = list(session.scalars(query.order_by(Item.record).limit(min(_LISTED, limit - outcome.begun))))
@@ -153,7 +156,7 @@ def _destroy_batch(
         while waiting:
             passing("begin")
             with runtime.main.write() as session:
-                done = _destroy_some(runtime, session, batch_id, waiting[:MOST_AT_ONCE], shown, outcome, at)
+                done = _destroy_some(runtime, session, batch_id, kind, waiting[:MOST_AT_ONCE], shown, outcome, at)
                 passing("begun")
             if done == 0:
                 # It was voided or undone meanwhile.
@@ -165,6 +168,7 @@ def _destroy_some(
     runtime: Runtime,
     session: WriteSession,
     batch_id: UUID,
+    kind: str,
     ids: list[UUID],
     shown: dict[UUID, bytes],
     outcome: Outcome,
@@ -175,13 +179,15 @@ def _destroy_some(
     entity = row.entity
     lock_holds(session, entity)
     row = session.get_one(Batch, batch_id, with_for_update=True, populate_existing=True)
-    if row.state != batches.EXECUTING or not _is_approved(session, row):
+    if row.state != batches.EXECUTING or not is_approved(session, row):
         return 0
     today = civil_date(at, entities.get(session, entity).zone)
     found = {
         item.record: item for item in session.scalars(select(Item).where(Item.batch == batch_id, Item.record.in_(ids)))
     }
-    seen = _Seen(shown, blocked_by(session, ids), being_read(session, ids), today, at)
+    still = set(session.scalars(_waiting(batch_id, kind).where(Item.record.in_(ids))))
+    packages = package.of_items(session, list(found.values()))
+    seen = seen_now(session, ids, shown, today, at)
     rows = {each.id: each for each in session.scalars(select(Record).where(Record.id.in_(ids)))}
     begun, looked, doomed = time.monotonic(), 0, list[Doomed]()
     for record_id in ids:
@@ -189,105 +195,28 @@ def _destroy_some(
             break
         looked += 1
         item = found[record_id]
-        if item.state != batches.DECIDED or item.decision != "destroy":
+        if record_id not in still:
             continue
-        why, one = _look(session, item, rows.get(record_id), seen)
+        why, one = look(session, item, rows.get(record_id), seen)
         if one is not None:
             item.state, item.code = batches.ITEM_EXECUTING, None
             seen.going.add(record_id)
+            if item.package is not None:
+                one = replace(one, facts=one.facts | {"transferred": package.told(packages[item.package])})
             doomed.append(one)
         elif why != BEING_READ:
-            _skip(session, row, item, why, at)
+            pass_over(session, row, item, why, at)
+            if item.package is not None and record_id in rows:
+                # The archive has a copy of what stays here.
+                package.note_outside(
+                    session, packages[item.package], [record_id], by=RETENTION, at=at, keys=runtime.keys
+                )
             outcome.skipped[why] = outcome.skipped.get(why, 0) + 1
     session.flush()
     if doomed:
-        cause = destruction.DISPOSITION
-        destruction.begin(session, doomed, kind=cause, cause=batch_id, by=RETENTION, keys=runtime.keys, at=at)
+        destruction.begin(session, doomed, kind=kind, cause=batch_id, by=RETENTION, keys=runtime.keys, at=at)
         outcome.begun += len(doomed)
     return looked
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What was seen of all records of one transaction."""
-
-    shown: dict[UUID, bytes]
-    """Digest of what the approvers were shown of each."""
-    blocked: dict[UUID, str]
-    busy: set[UUID]
-    today: date
-    at: datetime
-    going: set[UUID] = field(default_factory=set)
-    """Records that go in this very transaction."""
-
-
-def _look(session: ReadSession, item: Item, row: Record | None, seen: _Seen) -> tuple[str, Doomed | None]:
-    """Whether the record of an item goes now; else why it stays, as a code."""
-    if row is None:
-        return "gone", None
-    if seen.shown.get(item.record) != _seen(item):
-        return "not_as_approved", None
-    if item.record in seen.blocked:
-        return seen.blocked[item.record], None
-    if row.state == WITHDRAWN:
-        return "withdrawal_asked", None
-    if row.regime == RESTRICTED:
-        # Stored, and not processed otherwise (GDPR Art. 18): to destroy is to process.
-        return RESTRICTED, None
-    if row.parent is not None and row.parent not in seen.going and session.get(Record, row.parent) is not None:
-        # Its bytes lie in the mail or archive, too.
-        return "kept_in_parent", None
-    if row.revision != item.revision:
-        return "changed", None
-    if row.id in seen.busy:
-        return BEING_READ, None
-    verdict, facts, basis = dating.fresh(session, row.id, seen.at)
-    why = stays(verdict, basis, item, seen.today, seen.at)
-    if why is not None:
-        return why, None
-    return "", Doomed(row, _facts(item, verdict, facts), item.rule)
-
-
-def stays(verdict: Verdict, basis: bytes, item: Item, today: date, at: datetime) -> str | None:
-    """Why what was computed just now lets a record stay; ``None`` where it is as it was approved, and due."""
-    if verdict.state != "dated" or verdict.action not in ACTIONS or verdict.winner is None:
-        return "not_eligible"
-    if verdict.eligible_at is not None:
-        if verdict.eligible_at > at:
-            return "not_eligible"
-    elif verdict.eligible_from is None or verdict.eligible_from > today:
-        return "not_eligible"
-    return None if basis == item.basis else "changed"
-
-
-def _facts(item: Item, verdict: Verdict, facts: Facts) -> dict[str, Any]:
-    """What the certificate says of why the record went."""
-    rule = verdict.winner
-    assert rule is not None
-    event = facts.triggers.get(rule.trigger)
-    return {
-        "number": item.number,
-        "class": item.record_class,
-        "rule": {
-            "id": item.rule.hex,
-            "code": rule.code,
-            "version": rule.version,
-            "legal_basis": rule.legal_basis,
-            "period": rule.period.text,
-            "trigger": rule.trigger,
-            "event": event.isoformat() if event is not None else None,
-        },
-        "basis": item.basis.hex(),
-        "retain_through": item.retain_through.isoformat() if item.retain_through else None,
-        "eligible_from": item.eligible_from.isoformat() if item.eligible_from else None,
-        "decided_by": item.decided_by.hex if item.decided_by else None,
-    }
-
-
-def _skip(session: WriteSession, row: Batch, item: Item, why: str, at: datetime) -> None:
-    item.state, item.code = batches.SKIPPED, why
-    event = DestructionSkipped(by=RETENTION.actor, entity=row.entity, batch=row.id, record=item.record, reason=why)
-    intake.append(session, event, at=at)
 
 
 def _every_item(session: ReadSession, batch_id: UUID) -> Iterable[Item]:
@@ -295,7 +224,3 @@ def _every_item(session: ReadSession, batch_id: UUID) -> Iterable[Item]:
     while chunk := batches.items(session, batch_id, after=after, limit=1_000):
         yield from chunk
         after = chunk[-1].record
-
-
-def _seen(item: Item) -> bytes:
-    return hashlib.sha256(canonical(batches.shown(item))).digest()

@@ -22,7 +22,7 @@ from core.database import WriteSession
 from core.errors import MunimentError
 from records.object_lock import ObjectLock, object_id
 from retention import batch as batches
-from retention import destruction
+from retention import destruction, package
 from retention.batch import Batch, Item
 from retention.destruction import Destruction
 from retention.disposition_events import DispositionEnded
@@ -56,6 +56,8 @@ class Outcome:
 
     begun: int = 0
     """Records that passed the point of no return."""
+    reclassified: int = 0
+    """Records that came into another class, as decided and approved."""
     skipped: dict[str, int] = field(default_factory=dict)
     """Records passed over, by reason."""
     failed: dict[str, int] = field(default_factory=dict)
@@ -64,6 +66,8 @@ class Outcome:
     """Stored objects that a lock keeps, unreadable."""
     voided: int = 0
     """Batches that were not as they were approved."""
+    packed: int = 0
+    """Records that were packed, for an archive or for keeping outside."""
     purged: int = 0
     """Stubs of earlier destructions whose own end had come."""
 
@@ -73,11 +77,13 @@ def finish(runtime: Runtime, *, at: datetime, outcome: Outcome | None = None, pa
     outcome = outcome or Outcome()
     delete_objects(runtime, outcome, at, passing)
     destroy_keys(runtime, outcome, at, passing)
+    delete_packages(runtime, outcome, at, passing)
     with runtime.main.write() as session:
         if destruction.waits_for_index(session, 1):
             destruction.ask_to_erase(session, at)
         if destruction.unfinished(session):
             destruction.ask_to_certify(session, at)
+        package.settle(session, by=RETENTION, at=at, keys=runtime.keys)
         settle_batches(session, at=at)
     return outcome
 
@@ -180,6 +186,31 @@ def destroy_keys(runtime: Runtime, outcome: Outcome, at: datetime, passing: Pass
                 session.execute(update(Destruction).where(Destruction.record.in_(some)).values(trouble=trouble))
 
 
+def delete_packages(runtime: Runtime, outcome: Outcome, at: datetime, passing: Passing) -> None:
+    """Delete packages that are over from the store, and have their key epochs destroyed."""
+    with runtime.main.read() as session:
+        waiting = package.to_delete(session)
+    if not waiting:
+        return
+    passing("packages")
+    gone = []
+    for package_id, key, version in waiting:
+        try:
+            runtime.store.delete(key, version)
+            gone.append(package_id)
+        except MunimentError as error:
+            log.warning("a package was not deleted", extra={"id": str(package_id), "code": error.code})
+            outcome.failed[error.code] = outcome.failed.get(error.code, 0) + 1
+    passing("packages_deleted")
+    with runtime.main.write() as session:
+        package.note_deleted(session, gone)
+    try:
+        runtime.keys.destroy_retired(runtime.main, at=at)
+    except MunimentError as error:
+        # The wrapped key is gone from the database already; the epoch is tried again with the next destruction.
+        log.error("an epoch key was not destroyed", extra={"code": error.code})
+
+
 def _confirmed(runtime: Runtime, waiting: list[tuple[UUID, frozenset[UUID]]]) -> tuple[list[UUID], list[UUID]]:
     known: dict[UUID, bool] = {}
     with runtime.main.read() as session:
@@ -201,7 +232,7 @@ def settle_batches(session: WriteSession, *, at: datetime) -> None:
         states = {counted.state: int(counted[1]) for counted in session.execute(by_state)}
         if states.get(batches.FAILED):
             row.state = batches.PARTLY_FAILED
-        elif states.get(batches.DECIDED) or states.get(batches.ITEM_EXECUTING):
+        elif any(states.get(each) for each in (batches.DECIDED, batches.PACKAGED, batches.ITEM_EXECUTING)):
             row.state = batches.EXECUTING
         else:
             row.state, row.ended_at = batches.DONE, at

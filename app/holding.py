@@ -4,8 +4,9 @@ An index that cannot be asked decides nothing: records are marked as undecided, 
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -241,24 +242,41 @@ def _by_query(runtime: Runtime, ids: list[UUID]) -> dict[UUID, set[UUID]]:
     return found
 
 
+def found_by(runtime: Runtime, entity: UUID, scope: Scope, *, at: datetime) -> set[UUID]:
+    """All records that the query of a scope finds now, as it was understood at ``at``.
+
+    Raises:
+        IndexUnusable: the index cannot be asked now.
+    """
+    with runtime.main.read() as session:
+        zone = entities.get(session, entity).zone
+    tree = parse(scope.query, civil_date(at, zone)).tree
+    return {each for some in _hits(runtime, tree, entity, zone) for each in some}
+
+
 def _go_through_hits(runtime: Runtime, claim: Claim, holder: str, row: Hold) -> None:
     with runtime.main.read() as session:
         words = held.words_of(session, [row], runtime.keys)[row.id]
         zone = entities.get(session, row.entity).zone
-    tree, cursor = _tree(words.query, row, zone), None
+    for some in _hits(runtime, _tree(words.query, row, zone), row.entity, zone):
+        _note(runtime, claim, holder, row.id, some)
+
+
+def _hits(runtime: Runtime, tree: Node, entity: UUID, zone: str) -> Iterator[list[UUID]]:
+    cursor = None
     while True:
         result = runtime.index.search(
             SearchRequest(
                 tree,
                 access_sets=None,
-                entities=[row.entity.hex],
+                entities=[entity.hex],
                 limit=MOST_HITS,
                 sort="received",
                 cursor=cursor,
                 zone=zone,
             )
         )
-        _note(runtime, claim, holder, row.id, [hit.record_id for hit in result.hits])
+        yield [hit.record_id for hit in result.hits]
         cursor = result.next_cursor
         if cursor is None:
             return

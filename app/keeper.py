@@ -18,18 +18,18 @@ from uuid import UUID
 from app.anchoring import Anchoring
 from app.build import index_of
 from app.certifying import Eraser, certify
+from app.indexing import put
 from app.reindex import Rebuilder
-from app.runtime import KEEPER, Runtime
+from app.runtime import Runtime
 from audit import intake
 from audit.checkpoint import Signer
 from audit.heartbeat import heartbeat, note_silence
-from audit.log import LogUnavailable
 from core import jobs, leases
 from core.errors import IntegrityFailure, MunimentError, Unavailable
 from retention.destruction import CERTIFY, ERASE
 from retention.hold_catch import note_indexed
 from search import indexer
-from search.port import IndexBusy, IndexNotWritten, IndexUnusable, SearchIndex
+from search.port import IndexBusy, IndexUnusable, SearchIndex
 
 log = logging.getLogger("muniment.keeper")
 
@@ -295,7 +295,8 @@ class Keeper:
         self._may_certify |= CERTIFY in names
         if not claims:
             return bool(everything)
-        failed = self._put(claims)
+        # Where it is another index by now, it is opened again, or built anew.
+        failed = put(self.runtime, claims, opened=self.open, lost=self._close_index)
         now, indexed = self.runtime.clock.now(), list[UUID]()
         with self.runtime.main.write(beside=True) as session:
             for claim in claims:
@@ -353,47 +354,6 @@ class Keeper:
         except (IndexUnusable, IndexBusy):
             self._close_index()
             return True
-
-    def _put(self, claims: list[jobs.Claim]) -> dict[UUID, MunimentError]:
-        """Bring the index up to date, with one commit of the log and one of the index; tells what failed and why."""
-        failed = dict[UUID, MunimentError]()
-        try:
-            index = self.open()
-            try:
-                self._put_together(index, claims)
-            except (IndexNotWritten, LogUnavailable):
-                raise
-            except MunimentError:
-                # Something is wrong with one of them, which must not hold up the others.
-                failed = self._put_singly(index, claims)
-            index.commit()
-        except MunimentError as error:
-            # What was put before in this batch is dropped with it, or replaced when they are done again.
-            log.error("the index was not written", extra={"code": error.code})
-            if isinstance(error, IndexUnusable | IndexBusy):
-                # It is not the one that was opened any more: open it again, or build it anew.
-                self._close_index()
-            return {claim.id: error for claim in claims}
-        return failed
-
-    def _put_singly(self, index: SearchIndex, claims: list[jobs.Claim]) -> dict[UUID, MunimentError]:
-        failed = dict[UUID, MunimentError]()
-        for claim in claims:
-            try:
-                self._put_together(index, [claim])
-            except (IndexNotWritten, LogUnavailable):
-                raise
-            except MunimentError as error:
-                failed[claim.id] = error
-                log.warning("not indexed", extra={"id": claim.arguments["record"], "code": error.code})
-        return failed
-
-    def _put_together(self, index: SearchIndex, claims: list[jobs.Claim]) -> None:
-        gone = dict.fromkeys(UUID(claim.arguments["record"]) for claim in claims)
-        for document in indexer.documents_of(self.runtime.content, list(gone), by=KEEPER):
-            index.put([document])
-            del gone[document.record_id]
-        index.remove(gone)
 
     def _safely(self, what: str, act: Callable[[], object]) -> None:
         try:

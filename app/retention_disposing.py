@@ -18,7 +18,18 @@ from app.runtime import Runtime
 from core.clock import civil_date
 from core.database import ReadSession
 from records.record import Record
-from retention import alarm, destruction, disposition, record_date, run, running_day, schedule
+from retention import (
+    alarm,
+    ceiling,
+    destruction,
+    disposition,
+    disposition_terms,
+    package,
+    record_date,
+    run,
+    running_day,
+    schedule,
+)
 from retention import batch as batches
 from retention.alarm import Found
 from retention.batch import APPROVED, DECIDED, REVIEWED, SUBMITTED, Batch, Item
@@ -82,12 +93,13 @@ def propose(runtime: Runtime, work: Work) -> None:
 
 
 def remind(runtime: Runtime, work: Work) -> None:
-    """Remind of batches that wait for their review or approval, and escalate what goes on waiting."""
+    """Remind of batches that wait for review or approval, and of transfers; escalate what goes on waiting."""
     now, late = runtime.clock.now(), timedelta(days=runtime.settings.review_days)
     with runtime.main.read() as session:
         rows = session.scalars(select(Batch).where(Batch.state.in_((*REVIEWED, SUBMITTED)))).all()
         zones = {row.id: row.zone for row in entities.everything(session)}
         totals = batches.counts(session, [row.id for row in rows])
+        packed = package.waiting(session)
     reviews, approvals = list[Found](), list[Found]()
     for row in rows:
         since = row.submitted_at if row.state == SUBMITTED else row.proposed_at
@@ -95,11 +107,21 @@ def remind(runtime: Runtime, work: Work) -> None:
             due_on = civil_date(since + late, zones[row.entity])
             found = Found(row.entity, row.id, records=totals[row.id].total, due_on=due_on)
             (approvals if row.state == SUBMITTED else reviews).append(found)
+    handed = [
+        Found(row.entity, row.id, records=row.records, due_on=civil_date(since + late, zones[row.entity]))
+        for row, since in packed
+        if now - since >= late
+    ]
     work.did("reviews_late", len(reviews))
     work.did("approvals_late", len(approvals))
+    work.did("transfers_late", len(handed))
     if not work.dry:
         with runtime.main.write() as session:
-            for code, late_ones in ((alarm.REVIEW_OVERDUE, reviews), (alarm.APPROVAL_OVERDUE, approvals)):
+            for code, late_ones in (
+                (alarm.REVIEW_OVERDUE, reviews),
+                (alarm.APPROVAL_OVERDUE, approvals),
+                (alarm.TRANSFER_OVERDUE, handed),
+            ):
                 work.counts.update(alarm.settle(session, code, late_ones, at=now).to_counts(code))
 
 
@@ -110,11 +132,14 @@ def execute(runtime: Runtime, work: Work) -> None:
         if work.how == run.OFTEN and not _cannot_wait(session, now):
             return
         ids, touched = due_batches(session, now)
+        homes = {entity for entity, _ in touched}
+        own = {home: disposition_terms.of(session, home).destroy_percent for home in homes}
         stops = run.stops_of(
             touched,
-            _totals(session, {entity for entity, _ in touched}),
+            _totals(session, homes),
             percent=runtime.settings.destroy_percent,
             free=runtime.settings.destroy_free,
+            own={home: percent for home, percent in own.items() if percent is not None},
         )
         scope = run.scope_of(touched, ids)
         before = run.last_stop(session, run.EXECUTE)
@@ -137,7 +162,10 @@ def execute(runtime: Runtime, work: Work) -> None:
 
 
 def look_ahead(runtime: Runtime, work: Work) -> None:
-    """Alarm before records reach the day beyond which they may not be kept, and when it has passed."""
+    """Alarm before records reach their ceiling, and when a statute's has passed.
+
+    Whose time for review and destruction has passed waits in a batch, of which people are reminded.
+    """
     now = runtime.clock.now()
     near, breached = list[Found](), list[Found]()
     with runtime.main.read() as session:
@@ -145,7 +173,8 @@ def look_ahead(runtime: Runtime, work: Work) -> None:
             today = civil_date(now, home.zone)
             last = today + timedelta(days=runtime.settings.ceiling_alarm_days)
             near += _by_class(session, home.id, today, last)
-            breached += _by_class(session, home.id, date.min, today - timedelta(days=1))
+            for code, (count, day) in ceiling.breached_by_class(session, home.id, today).items():
+                breached.append(Found(home.id, about=code, records=count, due_on=day))
     work.did("near", sum(each.records for each in near))
     work.did("breached", sum(each.records for each in breached))
     if not work.dry:
@@ -155,7 +184,7 @@ def look_ahead(runtime: Runtime, work: Work) -> None:
 
 
 def due_batches(session: ReadSession, at: datetime) -> tuple[list[UUID], Touched]:
-    """The approved batches whose grace is over, and how many records of which class they would destroy.
+    """The approved batches whose grace is over, and how many records of which class they would destroy or hand over.
 
     Batches that an earlier run began with are not among them: that they are not too much was looked at then.
     """
@@ -169,7 +198,11 @@ def due_batches(session: ReadSession, at: datetime) -> tuple[list[UUID], Touched
     ]
     touched: Counter[tuple[UUID, str]] = Counter()
     for start in range(0, len(due), 200):
-        some = (Item.batch.in_(due[start : start + 200]), Item.state == DECIDED, Item.decision == "destroy")
+        some = (
+            Item.batch.in_(due[start : start + 200]),
+            Item.state == DECIDED,
+            Item.decision.in_(("destroy", "transfer")),
+        )
         rows = session.execute(
             select(Batch.entity, Item.record_class, func.count())
             .join(Batch, Batch.id == Item.batch)
@@ -182,8 +215,11 @@ def due_batches(session: ReadSession, at: datetime) -> tuple[list[UUID], Touched
 
 
 def _cannot_wait(session: ReadSession, at: datetime) -> bool:
-    """Whether there is something to execute before the night: let through, in hours, or begun and not finished."""
+    """Whether there is something to execute before the night: let through, confirmed by an archive, in hours, or begun
+    and not finished."""
     if run.waits_for_leave(session, run.EXECUTE) or destruction.unfinished(session):
+        return True
+    if package.awaits_destruction(session) or package.to_delete(session):
         return True
     in_hours = (
         select(Item.id)
@@ -229,6 +265,8 @@ def _passing(work: Work) -> finishing.Passing:
 
 def _tell(work: Work, outcome: finishing.Outcome) -> None:
     work.did("begun", outcome.begun)
+    work.did("packed", outcome.packed)
+    work.did("reclassified", outcome.reclassified)
     work.did("locked", outcome.locked)
     work.did("voided", outcome.voided)
     for reason, count in outcome.skipped.items():

@@ -5,7 +5,8 @@ finds what the first one did. A step that ends a blocker stands last, so that no
 is proposed in one and the same round.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
+from uuid import UUID
 
 from sqlalchemy import func, select
 
@@ -17,9 +18,10 @@ from app.retention_jobs import Step, Work
 from app.runtime import Runtime
 from core.clock import civil_date
 from records import fixity_walk, object_lock
+from records.case_file import CaseFile
 from records.fixity_walk import Walked
 from records.record import NEEDS_ATTENTION, NEEDS_REVIEW, PROCESSING, RECEIVED, Record
-from retention import alarm, clock_guard, freshness, hold, run
+from retention import alarm, clock_guard, freshness, hold, intermediate, run
 from retention.alarm import Found
 from retention.held import OVER, Hold
 
@@ -85,6 +87,39 @@ def alarm_unclassified(runtime: Runtime, work: Work) -> None:
             work.counts.update(alarm.settle(session, alarm.UNCLASSIFIED, found, at=now).to_counts("alarm"))
 
 
+def close_what_ended(runtime: Runtime, work: Work) -> None:
+    """Bring records of case files no longer in use into the intermediate archive, where an entity says so."""
+    now = runtime.clock.now()
+    with runtime.main.read() as session:
+        homes = [row.id for row in entities.everything(session)]
+        due = {file: day for home in homes for file, day in intermediate.due_files(session, home, at=now).items()}
+        if work.dry:
+            work.did("to_close", sum(intermediate.count_due(session, home, at=now) for home in homes))
+            return
+    if due and work.doubt is not None:
+        work.skip("clock_in_doubt", len(due))
+        return
+    for file, day in due.items():
+        while _close_some(runtime, file, day, work):
+            work.step_on()
+
+
+def _close_some(runtime: Runtime, file: UUID, day: date, work: Work) -> int:
+    now = runtime.clock.now()
+    with runtime.main.read() as session:
+        # Whoever only looks does not stand in line with those who write.
+        entity = session.get_one(CaseFile, file).entity
+        zone = entities.get(session, entity).zone
+        if not intermediate.due_records(session, file, day, zone=zone, limit=1):
+            return 0
+    with runtime.main.write() as session:
+        if intermediate.due_files(session, entity, at=now, only=file).get(file) != day:
+            return 0
+        count = intermediate.close_some(session, file, day, by=RETENTION, at=now)
+    work.did("closed", count)
+    return count
+
+
 def remind_of_holds(runtime: Runtime, work: Work) -> None:
     """Remind of holds whose day of review has come, and end those whose years can no longer be assessed."""
     now = runtime.clock.now()
@@ -146,6 +181,7 @@ def remind_of_rules(runtime: Runtime, work: Work) -> None:
 
 STEPS: tuple[Step, ...] = (
     Step("dates", disposing.reckon_dates, often=True),
+    Step("regimes", close_what_ended, often=True),
     Step("propose", disposing.propose, often=True),
     Step("remind", disposing.remind),
     Step("execute", disposing.execute, often=True),

@@ -3,16 +3,21 @@
 import csv
 import io
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from uuid import UUID
 
-from accounts.principal import system
+from accounts.principal import Principal, system
+from app import holding
 from app.runtime import Runtime
 from core import jobs
 from core.identifiers import show_record_number
 from core.jobs import Claim
 from records.record import Record
-from retention import simulation
+from retention import hold_simulation, simulation
 from retention.date_batch import FIRST, READ_AT_ONCE
+from retention.date_events import SimulationListTaken
+from retention.hold_scope import QUERY, Scope
+from retention.hold_simulation import HoldChange
 from retention.record_facts import as_id
 from retention.simulation import Change, Difference, Result, Simulation
 
@@ -26,6 +31,21 @@ def carry_out(runtime: Runtime, claim: Claim, holder: str) -> None:
     simulate(runtime, UUID(claim.arguments["simulation"]))
     with runtime.main.write(beside=True) as session:
         jobs.finish(session, claim.id, holder=holder, at=runtime.clock.now())
+
+
+def ask_hold(
+    runtime: Runtime, entity: UUID, scope: Scope, *, by: Principal, request: str | None = None, with_job: bool = True
+) -> Simulation:
+    """Have it simulated what a hold would stop; its query is understood first, as at the placing, and logged.
+
+    Raises:
+        As ``app.holding.preview`` and ``retention.hold_simulation.ask_hold``.
+    """
+    found = holding.preview(runtime, entity, scope, by=by, request=request)
+    with runtime.main.write() as session:
+        return hold_simulation.ask_hold(
+            session, entity, found.scope, by=by, at=runtime.clock.now(), keys=runtime.keys, with_job=with_job
+        )
 
 
 def simulate(runtime: Runtime, simulation_id: UUID, *, told: Callable[[int], None] = lambda count: None) -> Result:
@@ -43,8 +63,18 @@ def simulate(runtime: Runtime, simulation_id: UUID, *, told: Callable[[int], Non
     return result
 
 
-def csv_of(runtime: Runtime, row: Simulation) -> Iterator[bytes]:
-    """The full list as CSV, reckoned while it is read."""
+def csv_of(runtime: Runtime, row: Simulation, *, by: Principal, request: str | None = None) -> Iterator[bytes]:
+    """The full list as CSV, reckoned while it is read; the log has it before the first line is there.
+
+    Raises:
+        LogUnavailable: it could not be logged.
+    """
+    event = SimulationListTaken(by=by.actor, entity=row.entity, request=request, simulation=row.id)
+    runtime.log.record([event], at=runtime.clock.now())
+    return _csv(runtime, row)
+
+
+def _csv(runtime: Runtime, row: Simulation) -> Iterator[bytes]:
     yield _lines([HEADER])
     for _, differences in _walk(runtime, row):
         with runtime.main.read() as session:
@@ -58,8 +88,7 @@ def csv_of(runtime: Runtime, row: Simulation) -> Iterator[bytes]:
 
 def _walk(runtime: Runtime, row: Simulation) -> Iterator[tuple[int, list[Difference]]]:
     after, at = FIRST, runtime.clock.now()
-    with runtime.main.read() as session:
-        change = Change(session, row, at)
+    change = _change(runtime, row, at)
     while True:
         with runtime.main.read() as session:
             rows = simulation.next_rows(session, row, after)
@@ -68,6 +97,16 @@ def _walk(runtime: Runtime, row: Simulation) -> Iterator[tuple[int, list[Differe
         if len(rows) < READ_AT_ONCE:
             return
         after = as_id(rows[-1].id)
+
+
+def _change(runtime: Runtime, row: Simulation, at: datetime) -> Change | HoldChange:
+    with runtime.main.read() as session:
+        if row.kind not in hold_simulation.KINDS:
+            return Change(session, row, at)
+        scope = hold_simulation.scope_of(session, row, runtime.keys) if row.kind == hold_simulation.HOLD else None
+    found = holding.found_by(runtime, row.entity, scope, at=row.asked_at) if scope and scope.kind == QUERY else ()
+    with runtime.main.read() as session:
+        return HoldChange(session, row, at, scope, found)
 
 
 def _line(each: Difference, number: str) -> tuple[str, ...]:

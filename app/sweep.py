@@ -16,6 +16,7 @@ from audit.intake import append
 from records.derived import DerivedObject
 from records.events import ObjectsSwept
 from records.record import Component, RecordVersion
+from retention.package import Package
 from vault.lock import ObjectLocked
 from vault.store import DERIVED, ORIGINALS, Listed
 
@@ -27,11 +28,12 @@ SWEEPER = Actor("system", name="sweep")
 
 
 def named_keys(runtime: Runtime) -> tuple[set[str], set[str]]:
-    """Keys of all originals (versions and components) and of all derived objects that rows name."""
+    """Keys of all originals (versions and components), and of all derived objects and packages that rows name."""
     with runtime.main.read() as session:
         originals = set(session.scalars(select(RecordVersion.object_key)))
         originals |= set(session.scalars(select(Component.object_key)))
         made = set(session.scalars(select(DerivedObject.object_key)))
+        made |= {key for key in session.scalars(select(Package.object_key)) if key is not None}
     return originals, made
 
 

@@ -228,6 +228,9 @@ def _commit(event: Event, event_id: str) -> tuple[list[dict[str, str]], tuple[Op
 
 
 def _split(objects: list[dict[str, Any]], room: int) -> list[list[dict[str, Any]]]:
+    if len(objects) <= MAX_OBJECTS and len(_encode(objects)) - 1 <= room:
+        # As below, measured together: each with its comma or bracket.
+        return [objects]
     chunks: list[list[dict[str, Any]]] = [[]]
     used = 0
     for item in objects:

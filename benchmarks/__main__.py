@@ -33,7 +33,9 @@ NAMES = (
     "scans",
     "destruction",
     "kills",
+    "log_kills",
     "retention_dates",
+    "retention_http",
     "shapes",
     "cluster_kills",
 )

@@ -12,6 +12,7 @@ import resource
 import sqlite3
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -27,7 +28,7 @@ from app import date_jobs, schema, simulating
 from app.runtime import Runtime
 from benchmarks.figures import Figure
 from core.clock import SystemClock
-from core.database import Database
+from core.database import Database, WriteSession
 from core.identifiers import new_id
 from core.sqlite import SqliteDatabase
 from records.case_file import TriggerFact
@@ -37,7 +38,7 @@ from retention.schedule import RetentionRule, ScheduleRevision
 from retention.simulation import Simulation, inputs_of
 from tests.support import postgres
 
-_NUMBERS = itertools.count()
+_NUMBERS, _CHANCE = itertools.count(), random.Random(7)  # noqa: S311
 T0 = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 FILES = 20_000
 CLASSES = (
@@ -78,7 +79,7 @@ def _measure(name: str, database: Database, size: int) -> list[Figure]:
     result = simulating.simulate(runtime, row)
     simulated = time.perf_counter() - begun
     assert result.records == size
-    _publish(database, entity, drafts)
+    publish(database, entity, drafts)
     begun = time.perf_counter()
     done = date_jobs.date_entity(runtime, entity)
     reckoned = time.perf_counter() - begun
@@ -117,20 +118,7 @@ def _fill(database: Database, size: int) -> tuple[UUID, list[UUID]]:
         )  # fmt: skip
         session.add(home)
         session.flush()
-        drafts = []
-        for stated in packs.load("DE").rules:
-            rule = new_id()
-            longer = {**stated.to_json(), "period": f"P{stated.period.years + 1}Y", "valid_from": None}
-            for version, content, state in ((1, stated.to_json(), "published"), (2, longer, "draft")):
-                session.add(
-                    RetentionRule(
-                        id=new_id() if version == 1 else drafts.append(new_id()) or drafts[-1],  # type: ignore[func-returns-value]
-                        rule=rule, version=version, entity=entity, code=stated.code, jurisdiction=stated.jurisdiction,
-                        record_class=stated.record_class, content=content, state=state, drafted_at=T0,
-                        in_force_on=T0.date() if version == 1 else None,
-                    )
-                )  # fmt: skip
-        session.add(ScheduleRevision(entity=entity, number=1, day=T0.date(), at=T0, cause="published"))
+        drafts = enter_schedule(session, entity)
     files = [new_id() for _ in range(FILES)]
     with database.write() as session:
         ended = [
@@ -144,12 +132,32 @@ def _fill(database: Database, size: int) -> tuple[UUID, list[UUID]]:
     table = insert(cast(Table, Record.__table__))
     for start in range(0, size, 10_000):
         with database.write() as session:
-            rows = [_record(entity, files, choose) for _ in range(min(10_000, size - start))]
+            rows = [record_row(entity, files, choose) for _ in range(min(10_000, size - start))]
             session.connection().execute(table, rows)
     return entity, drafts
 
 
-def _record(entity: UUID, files: list[UUID], choose: random.Random) -> dict[str, Any]:
+def enter_schedule(session: WriteSession, entity: UUID) -> list[UUID]:
+    """The German pack, published; drafts that keep everything for a year longer."""
+    drafts = []
+    for stated in packs.load("DE").rules:
+        rule = new_id()
+        longer = {**stated.to_json(), "period": f"P{stated.period.years + 1}Y", "valid_from": None}
+        for version, content, state in ((1, stated.to_json(), "published"), (2, longer, "draft")):
+            row = RetentionRule(
+                id=new_id(), rule=rule, version=version, entity=entity, code=stated.code,
+                jurisdiction=stated.jurisdiction, record_class=stated.record_class, content=content, state=state,
+                drafted_at=T0, in_force_on=T0.date() if version == 1 else None,
+            )  # fmt: skip
+            session.add(row)
+            if version == 2:
+                drafts.append(row.id)
+    session.add(ScheduleRevision(entity=entity, number=1, day=T0.date(), at=T0, cause="published"))
+    return drafts
+
+
+def record_row(entity: UUID, files: Sequence[UUID | None] = (None,), choose: random.Random = _CHANCE) -> dict[str, Any]:
+    """A record that is nothing but its row."""
     own = new_id()
     return {
         "id": own, "number": f"{next(_NUMBERS):09d}", "entity": entity,
@@ -173,7 +181,8 @@ def _simulation(database: Database, entity: UUID, drafts: list[UUID]) -> UUID:
         return row.id
 
 
-def _publish(database: Database, entity: UUID, drafts: list[UUID]) -> None:
+def publish(database: Database, entity: UUID, drafts: list[UUID]) -> None:
+    """The drafts in force, as a publication leaves them."""
     with database.write() as session:
         for each in drafts:
             row = session.get_one(RetentionRule, each)

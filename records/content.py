@@ -22,15 +22,16 @@ from audit.events import ObjectRef as Named
 from audit.log import Log
 from core.clock import Clock
 from core.database import Database, ReadSession
-from core.errors import Conflict, IntegrityFailure, MunimentError, NotFound
+from core.errors import Conflict, Forbidden, IntegrityFailure, MunimentError, NotFound
 from records import auditor_scope, case_file, derived, events, pages, party, record
 from records.case_file import CaseFile
 from records.field import FieldValue, fields_of
 from records.key_events import UnwrapsCounted
+from records.package_events import PackageTaken, RecordsPacked
 from records.placement import reasons_of
 from records.record import Component, Record, RecordVersion
 from records.scope_events import RecordsHandedOver
-from records.shown import Detail, HandedOver, Opened, Shown
+from records.shown import Detail, HandedOver, Opened, Packed, PackedFile, Shown
 from vault.data_key import DataKey
 from vault.envelope import context, plain_size
 from vault.keyring import Keyring
@@ -44,7 +45,14 @@ log = logging.getLogger("muniment.content")
 Purpose = Literal["view", "preview", "download", "print", "page_image", "thumbnail", "text", "work"]
 Field = Literal["title", "name", "parties"]
 ORIGINAL = "original"
+PACKAGE = "package"
 _AT_ONCE = 100
+
+
+class PackageNotReadable(Forbidden):
+    """The package holds records that you may not read."""
+
+    code = "package_not_readable"
 
 
 class UnsafeFile(Conflict):
@@ -367,6 +375,96 @@ class Content:
                 chunks = None if version.is_unsafe else read(self.store, _ref(version), key, bound)
                 yield HandedOver(shown, version.media_type, version.plain_bytes, chunks)
 
+    def pack(self, package: UUID, record_ids: Sequence[UUID], *, by: Principal, basis: str) -> Iterator[Packed]:
+        """The records of a package, one after the other, with all versions, components and read texts.
+
+        One event names every file, and is durable before this returns. Records are opened one by one while they are
+        taken: each must be read before the next is asked for.
+
+        Raises:
+            NotFound: one of the records is not there, or its key is destroyed.
+            UnsafeFile: the malware scanner did not pass a file of one.
+            LogUnavailable: the access could not be logged; nothing is given.
+        """
+        with self.keys.tally.reading() as account:
+            named, size = list[Named](), 0
+            with self.main.read() as session:
+                for record_id in record_ids:
+                    row = self._visible(session, record_id, by)
+                    for version in record.versions_of(session, row.id):
+                        require_safe(version)
+                        named.append(Named("record", row.id, version.ordinal, version.sha256))
+                        size += version.plain_bytes
+            event = RecordsPacked(by=by.actor, basis=basis, package=package, records=tuple(named), size_bytes=size)
+            self._record(account, [event])
+        return (self._packed(record_id, by) for record_id in record_ids)
+
+    def _packed(self, record_id: UUID, by: Principal) -> Packed:
+        with self.main.read() as session, self.keys.tally.reading() as account:
+            gathered = self._gather(session, self._visible(session, record_id, by))
+            texts = derived.of_versions(session, [version.id for version in gathered.versions], derived.PAGES)
+            # By the entry that names them all.
+            account.logged(0)
+        if any(version.id not in gathered.keys for version in gathered.versions):
+            raise NotFound("the key of the record is destroyed")
+        row, files = gathered.row, list[PackedFile]()
+        for version in gathered.versions:
+            key, name = gathered.keys[version.id], _opened(gathered.keys, version, "name")
+            chunks = self._lazily(version, key, context(row.id, version.id, ORIGINAL))
+            files.append(_file("version", version, version.ordinal, name, chunks, version.page_count))
+            for part in gathered.components:
+                if part.version == version.id:
+                    bound = context(row.id, version.id, f"component/{part.id.hex}")
+                    chunks = self._lazily(part, key, bound)
+                    files.append(
+                        _file("component", part, version.ordinal, _component_name(gathered.keys, part), chunks)
+                    )
+            if version.id in texts:
+                bound = context(row.id, version.id, derived.PAGES)
+                chunks = _as_text(self._lazily(texts[version.id], key, bound))
+                files.append(_file("text", texts[version.id], version.ordinal, "", chunks))
+        title = _opened(gathered.keys, gathered.current, "title")
+        return Packed(row, title, tuple(gathered.parties), tuple(gathered.fields), tuple(files))
+
+    def _lazily(
+        self, row: RecordVersion | Component | derived.DerivedObject, key: DataKey, bound: bytes
+    ) -> Iterator[bytes]:
+        yield from read(self.store, _ref(row), key, bound)
+
+    def open_package(
+        self,
+        package: UUID,
+        stored: ObjectRef,
+        record_ids: Sequence[UUID],
+        *,
+        sha256: bytes,
+        by: Principal,
+        request: str | None = None,
+    ) -> tuple[Iterator[bytes], Receipt]:
+        """The bytes of a package, for somebody who may read every record in it.
+
+        Raises:
+            PackageNotReadable: there is one that they may not read.
+            NotFound: its key is destroyed.
+            LogUnavailable: the access could not be logged; nothing is let out.
+        """
+        ids, at = set(record_ids), self.clock.now()
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                if len(record.find_visible(session, ids, by, at)) != len(ids):
+                    raise PackageNotReadable("somebody who may read all of its records takes it away")
+                key = self.keys.get(session, package)
+            event = PackageTaken(
+                by=by.actor,
+                request=request,
+                package=package,
+                digest=sha256,
+                size_bytes=plain_size(stored.size_bytes),
+                records=tuple(sorted(ids)),
+            )
+            receipt = self._record(account, [event])[0]
+        return read(self.store, stored, key, context(package, None, PACKAGE)), receipt
+
     def history_shown(self, record_id: UUID, shown: int, *, by: Principal, request: str | None = None) -> Receipt:
         """Write that entries of the log about a record, which the caller has found to be visible, are shown."""
         event = events.HistoryShown(by=by.actor, request=request, record=record_id, shown=shown)
@@ -618,6 +716,31 @@ _ACTIONS: Mapping[str, type[events.RecordOpened]] = {
     "thumbnail": events.ThumbnailShown,
 }
 """Seeing a list, a thumbnail, a page, opening, printing and downloading are different things to whoever asks later."""
+
+
+def _file(
+    kind: Literal["version", "component", "text"],
+    row: RecordVersion | Component | derived.DerivedObject,
+    ordinal: int,
+    name: str,
+    chunks: Iterator[bytes],
+    page_count: int | None = None,
+) -> PackedFile:
+    return PackedFile(
+        kind,
+        ordinal,
+        name,
+        "text/plain" if isinstance(row, derived.DerivedObject) else row.media_type,
+        row.sha256,
+        row.made_at if isinstance(row, derived.DerivedObject) else row.added_at,
+        row.role if isinstance(row, Component) else "",
+        page_count,
+        chunks,
+    )
+
+
+def _as_text(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    yield pages.text_of(b"".join(chunks)).encode()
 
 
 def _ref(row: RecordVersion | Component | derived.DerivedObject) -> ObjectRef:

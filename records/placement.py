@@ -151,6 +151,18 @@ class Decision:
     document_date: date | None = None
 
 
+def check_class(session: ReadSession, record_id: UUID, code: str, *, by: Principal, at: datetime) -> None:
+    """Pass if ``by`` could put the record into that class now; nothing changes by that.
+
+    Raises:
+        As ``decide``.
+    """
+    row = record.get_visible(session, record_id, by, at)
+    by.require("record.classify", entity=row.entity, department=row.department)
+    if file_plan.load().get(code).group:
+        raise Invalid("choose a class below this heading")
+
+
 def decide(session: WriteSession, record_id: UUID, decision: Decision, *, by: Principal, at: datetime) -> Record:
     """Confirm or change class, department, case file or date: from now on a person answers for them.
 
@@ -184,14 +196,41 @@ def decide(session: WriteSession, record_id: UUID, decision: Decision, *, by: Pr
             raise NotFound("a file of this kind has no such section")
         row.case_file, row.section = file.id, decision.section
     row.document_date = decision.document_date or row.document_date
+    _settle(session, row, before, of_class=decision.record_class is not None, by=by, at=at)
+    return row
+
+
+def carry_out_class(session: WriteSession, record_id: UUID, code: str, *, by: Principal, at: datetime) -> Record:
+    """Put a record into the class that a person decided (``check_class``) and another approved; for the job that does.
+
+    Raises:
+        NotFound: there is no such record.
+        NotAllowed: ``by`` has no such duty.
+        Invalid, UnknownRecordClass: the plan has no such class (any more), or it is a heading.
+    """
+    by.require("record.classify")
+    row = session.get(Record, record_id)
+    if row is None:
+        raise NotFound("there is no such record")
+    if file_plan.load().get(code).group:
+        raise Invalid("choose a class below this heading")
+    before = terms_of(row)
+    row.record_class, row.classified_by, row.confirmed = code, "person", True
+    _settle(session, row, before, of_class=True, by=by, at=at)
+    return row
+
+
+def _settle(
+    session: WriteSession, row: Record, before: access.Terms, *, of_class: bool, by: Principal, at: datetime
+) -> None:
+    """Have a record stand where it was put, with what was found in it."""
     row.access_set = access.access_set_for(session, terms_of(row))
     record.touch(row, record.NEEDS_ATTENTION if row.state == record.NEEDS_ATTENTION else record.FILED, at)
-    if row.state == record.NEEDS_ATTENTION and decision.record_class is not None:
+    if row.state == record.NEEDS_ATTENTION and of_class:
         # Somebody looked at what the machine could not read and said what it is.
         record.touch(row, record.FILED, at)
     _move(session, row, before, by=by, at=at)
     _take_along(session, row, by=by, at=at)
-    return row
 
 
 def _take_along(session: WriteSession, parent: Record, *, by: Principal, at: datetime) -> None:

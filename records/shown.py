@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from audit.entries import Receipt
@@ -42,6 +44,37 @@ class HandedOver:
     size_bytes: int
     chunks: Iterator[bytes] | None
     """``None`` where the malware scanner did not pass the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackedFile:
+    """One file of a record that is packed."""
+
+    kind: Literal["version", "component", "text"]
+    ordinal: int
+    """Of the version; of a component or text that of the version it belongs to."""
+    name: str
+    """Name the file had; empty for read text."""
+    media_type: str
+    sealed_sha256: bytes
+    """Of the stored, sealed object, as the log cites it."""
+    added_at: datetime
+    role: str
+    """Of a component."""
+    page_count: int | None
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A record with all its files, opened to be packed."""
+
+    record: Record
+    title: str
+    parties: tuple[str, ...]
+    fields: tuple[FieldValue, ...]
+    files: tuple[PackedFile, ...]
+    """To be read in this order, each before the next record is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ ESCALATE_AFTER = timedelta(days=7)
 
 REVIEW_OVERDUE = "review_overdue"
 APPROVAL_OVERDUE = "approval_overdue"
+TRANSFER_OVERDUE = "transfer_overdue"
 CEILING_NEAR = "ceiling_near"
 CEILING_BREACHED = "ceiling_breached"
 RULE_REVIEW_DUE = "rule_review_due"

@@ -12,11 +12,12 @@ the calendar year; the Austrian one is that in which the fiscal year ends.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from accounts import fiscal_year
 from core.clock import civil_date
 from core.errors import Invalid
 from retention.period import BeyondCalendar
@@ -52,13 +53,13 @@ class Calendar:
     zone: str
     """IANA time zone: legal days are civil days in it."""
     fiscal_year_start: str = "01-01"
-    """First day of the fiscal year, ``MM-DD``."""
+    """First day of the fiscal year, ``MM-DD``, and since when it is another one (``accounts.fiscal_year``)."""
     tax_year_end: str = "04-05"
     """Last day of the statutory tax year, ``MM-DD``: 5 April in the United Kingdom."""
 
     def __post_init__(self) -> None:
-        for day in (self.fiscal_year_start, self.tax_year_end):
-            _month_and_day(day)
+        _fiscal_years(self.fiscal_year_start)
+        _month_and_day(self.tax_year_end)
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -107,11 +108,17 @@ def fiscal_year_end(event: date, calendar: Calendar) -> date:
     Raises:
         BeyondCalendar: it lies beyond the year 9999.
     """
-    month, day = _month_and_day(calendar.fiscal_year_start)
-    if (month, day) == (1, 1):
-        return date(event.year, 12, 31)
-    next_begins_in = event.year if (event.month, event.day) < (month, day) else event.year + 1
-    return _day(next_begins_in, month, day) - timedelta(days=1)
+    try:
+        return _fiscal_years(calendar.fiscal_year_start).last_day(event)
+    except OverflowError:
+        raise BeyondCalendar("the year of the event ends beyond the year 9999") from None
+
+
+def _fiscal_years(text: str) -> fiscal_year.FiscalYears:
+    try:
+        return fiscal_year.parse(text)
+    except ValueError as error:
+        raise InvalidCalendar(str(error)) from None
 
 
 @lru_cache(maxsize=400)

@@ -238,7 +238,7 @@ def _void(session: WriteSession, row: Batch, records: Sequence[UUID], cause: str
         for item in session.scalars(select(Item).where(Item.batch == row.id, some)):
             if item.state == batches.DECIDED:
                 item.state, item.code = batches.OPEN, cause
-                item.decision = item.until_on = item.reason_sealed = None
+                item.decision = item.until_on = item.reason_sealed = item.authority = None
             named.append(item.record)
     lost = _void_approvals(session, row.id, cause, at)
     row.state, row.digest, row.approved_at = IN_REVIEW, None, None

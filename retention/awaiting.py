@@ -87,6 +87,7 @@ class WaitingRecord:
     missing: tuple[str, ...]
     document_date: date | None
     case_file: UUID | None
+    entity: UUID
 
 
 def counts(session: ReadSession, *, by: Principal) -> dict[str, int]:
@@ -132,7 +133,13 @@ def records(
     """Records that wait, in the order they came; ``state`` may also be ``conflict`` or ``no_rule``."""
     query = (
         select(
-            Record.id, Record.number, Record.record_class, RecordDate.missing, Record.document_date, Record.case_file
+            Record.id,
+            Record.number,
+            Record.record_class,
+            RecordDate.missing,
+            Record.document_date,
+            Record.case_file,
+            Record.entity,
         )
         .join(RecordDate, RecordDate.record == Record.id)
         .where(RecordDate.entity.in_(_places(by)), RecordDate.state == state)
@@ -141,7 +148,10 @@ def records(
         .limit(limit)
     )
     rows = session.execute(query if after is None else query.where(Record.id > after))
-    return [WaitingRecord(r.id, r.number, r.record_class, tuple(r.missing), r.document_date, r.case_file) for r in rows]
+    return [
+        WaitingRecord(r.id, r.number, r.record_class, tuple(r.missing), r.document_date, r.case_file, r.entity)
+        for r in rows
+    ]
 
 
 def parse_csv(data: bytes) -> list[Statement]:

@@ -1,8 +1,9 @@
 """Batches of records whose period has ended, with what is to become of each: the rows, their states, their digest.
 
 proposed -> in_review -> submitted -> approved (days of grace) -> executing -> done | partly_failed; or undone.
-An item without a decision is kept. The digest is over everything an approver is shown, so that an approval is of
-that and of nothing else; whatever changes afterwards makes it void (``retention.approval``).
+An item without a decision is kept. A batch with a transfer goes on until an archive has acknowledged its
+package, which may take months. The digest is over everything an approver is shown, so that an approval is of that
+and of nothing else; whatever changes afterwards makes it void (``retention.approval``).
 
 Reasons that people write are sealed under the batch's key, which is made with the first of them.
 """
@@ -31,12 +32,16 @@ REVIEWED = (PROPOSED, IN_REVIEW)
 LIVE = (*REVIEWED, SUBMITTED, APPROVED, EXECUTING, PARTLY_FAILED)
 """States in which the records of a batch are in no other."""
 
-Decided = Literal["destroy", "extend", "reclassify"]
-DECISIONS: tuple[Decided, ...] = ("destroy", "extend", "reclassify")
+Decided = Literal["destroy", "extend", "reclassify", "transfer", "permanent"]
+DECISIONS: tuple[Decided, ...] = ("destroy", "extend", "reclassify", "transfer", "permanent")
+PACKED: tuple[Decided, ...] = ("transfer", "permanent")
+"""Decisions that make a package."""
 
 OPEN, DECIDED, ITEM_EXECUTING, DESTROYED = "open", "decided", "executing", "destroyed"
 SKIPPED, FAILED, KEPT = "skipped", "failed", "kept"
-ITEM_STATES = (OPEN, DECIDED, ITEM_EXECUTING, DESTROYED, SKIPPED, FAILED, KEPT)
+PACKAGED = "packaged"
+"""In a package that waits until an archive has acknowledged it."""
+ITEM_STATES = (OPEN, DECIDED, PACKAGED, ITEM_EXECUTING, DESTROYED, SKIPPED, FAILED, KEPT)
 
 
 class Batch(MainTable):
@@ -79,7 +84,7 @@ class Item(MainTable):
     revision: Mapped[int]
     """Of the record, as it was shown."""
     action: Mapped[str] = mapped_column(String(10))
-    """What the rule provides for: destroy or review."""
+    """What the rule provides for: destroy, review or transfer."""
     rule: Mapped[UUID]
     """Version of the winning rule."""
     retain_through: Mapped[date | None]
@@ -93,10 +98,14 @@ class Item(MainTable):
     until_on: Mapped[date | None]
     """Last day of an extension."""
     to_class: Mapped[str | None] = mapped_column(String(60))
-    """Of a reclassification, which takes effect at once."""
+    """Of a reclassification: the class it comes into when the batch is carried out."""
     reason_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     decided_by: Mapped[UUID | None]
     decided_at: Mapped[datetime | None]
+    authority: Mapped[str | None] = mapped_column(String(300))
+    """What a transfer or a permanent keeping rests on, as cited to an auditor; empty where the rule says it."""
+    package: Mapped[UUID | None] = mapped_column(index=True)
+    """The package it is in, once it is carried out."""
 
 
 class Hand(MainTable):
@@ -204,7 +213,10 @@ def digest_of(session: ReadSession, batch: Batch) -> bytes:
 
 def shown(item: Item) -> dict[str, object]:
     """All that an approver is shown of an item, and nothing that carrying it out changes."""
-    return {
+    said: dict[str, object] = {"authority": item.authority} if item.authority else {}
+    if item.decision == "reclassify":
+        said["to_class"] = item.to_class
+    return said | {
         "record": item.record.hex,
         "revision": item.revision,
         "class": item.record_class,

@@ -58,7 +58,7 @@ def blockers_of(session: ReadSession, record_ids: Collection[UUID]) -> dict[UUID
     From rows alone, in the session of whoever decides by it. A record that is gone is blocked by what it
     was noted under.
     """
-    family = _with_holders(session, record_ids)
+    family = with_holders(session, record_ids)
     everything = sorted({each for line in family.values() for each in line})
     found: dict[UUID, dict[UUID, Blocker]] = {}
     for piece in in_pieces(everything):
@@ -84,6 +84,27 @@ def undecided_of(session: ReadSession, record_ids: Collection[UUID]) -> set[UUID
     for piece in in_pieces(record_ids):
         found |= set(session.scalars(_undecided(piece)))
     return found
+
+
+def with_holders(session: ReadSession, record_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """Each record with the records it was found in, from the inside out."""
+    parents: dict[UUID, UUID | None] = {}
+    asked = set(record_ids)
+    for _ in range(_DEEPEST):
+        for piece in in_pieces(asked):
+            rows = session.execute(select(Record.id, Record.parent).where(Record.id.in_(piece)))
+            parents.update({row.id: row.parent for row in rows})
+        asked = {parent for parent in parents.values() if parent is not None and parent not in parents} - asked
+        if not asked:
+            break
+    family = {}
+    for each in record_ids:
+        line, above = [each], parents.get(each)
+        while above is not None and above not in line:
+            line.append(above)
+            above = parents.get(above)
+        family[each] = line
+    return family
 
 
 def _of_piece(session: ReadSession, ids: list[UUID]) -> Iterable[tuple[UUID, Blocker]]:
@@ -138,27 +159,6 @@ def _undecided(ids: list[UUID]) -> Select[UUID]:
         .exists()
     )
     return select(Record.id).where(Record.id.in_(ids), or_(waits, unasked, Record.state.in_(_UNREAD), ~is_read))
-
-
-def _with_holders(session: ReadSession, record_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
-    """Each record with the records it was found in, from the inside out."""
-    parents: dict[UUID, UUID | None] = {}
-    asked = set(record_ids)
-    for _ in range(_DEEPEST):
-        for piece in in_pieces(asked):
-            rows = session.execute(select(Record.id, Record.parent).where(Record.id.in_(piece)))
-            parents.update({row.id: row.parent for row in rows})
-        asked = {parent for parent in parents.values() if parent is not None and parent not in parents} - asked
-        if not asked:
-            break
-    family = {}
-    for each in record_ids:
-        line, above = [each], parents.get(each)
-        while above is not None and above not in line:
-            line.append(above)
-            above = parents.get(above)
-        family[each] = line
-    return family
 
 
 def _blocker(row: Hold, *, undecided: bool = False) -> Blocker:

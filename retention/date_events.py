@@ -52,7 +52,7 @@ class DateChanged(Event):
     detail_keys: ClassVar[Details] = {
         "before": Detail("codes", "Last day kept before, or a state without a date; none where it was never reckoned."),
         "after": Detail("codes", "Last day kept from now on, or a state without a date."),
-        "cause": Detail("code", "record, fact, trigger, or schedule where the rules or the entity changed."),
+        "cause": Detail("code", "record, fact, trigger, keeping, or schedule where the rules or the entity changed."),
         "schedule": Detail("count", "Number of the schedule it was reckoned by."),
         "rules": Detail("ids", "Rule versions that decide from now on."),
     }
@@ -78,13 +78,64 @@ class DateChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SimulationAsked(Event):
+    """A simulation was asked for."""
+
+    action = "retention.simulation_asked"
+    description = "A person asked what a change of rules, classes, calendar or holds would do; nothing changes by that."
+    detail_keys: ClassVar[Details] = {
+        "kind": Detail("code", "rules, retire, class, calendar, hold or release."),
+        "from_class": Detail("code", "Records of this class, for a change of class."),
+        "to_class": Detail("code", "The class they would have."),
+        "inputs": Detail("digest", "What it rests on: schedule and versions."),
+    }
+    simulation: UUID
+    kind: str
+    versions: tuple[UUID, ...]
+    from_class: str | None
+    to_class: str | None
+    hold: UUID | None
+    """The one that would be released."""
+    inputs: bytes
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        rules = (ObjectRef("retention_rule", each) for each in self.versions)
+        holds = (ObjectRef("hold", self.hold),) if self.hold is not None else ()
+        return (ObjectRef("simulation", self.simulation), *rules, *holds)
+
+    def details(self) -> Mapping[str, Any]:
+        return {
+            "kind": self.kind,
+            "from_class": self.from_class,
+            "to_class": self.to_class,
+            "inputs": self.inputs.hex(),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulationListTaken(Event):
+    """The list of a simulation was taken."""
+
+    action = "retention.simulation_list_taken"
+    use = "read"
+    description = (
+        "The full list of a simulation was sent: numbers, classes and dates of the records whose dates would move, "
+        "and nothing of their content."
+    )
+    simulation: UUID
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return (ObjectRef("simulation", self.simulation),)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Simulated(Event):
     """A change was simulated."""
 
     action = "retention.simulated"
     description = "It was reckoned which dates a change of rules or classes would move; no date was written."
     detail_keys: ClassVar[Details] = {
-        "kind": Detail("code", "rules, retire, class or hold."),
+        "kind": Detail("code", "rules, retire, class, calendar, hold or release."),
         "records": Detail("count", "Records that were looked at."),
         "moved": Detail("count", "How many would have another date."),
         "becoming": Detail("count", "How many would become eligible at once."),

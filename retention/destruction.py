@@ -24,11 +24,12 @@ from core.database import MainTable, ReadSession, WriteSession
 from records.derived import DerivedObject
 from records.party import RecordParty
 from records.record import Component, Record, RecordVersion
-from retention import disclosure, held, stub
+from retention import disclosure, held, package, stub
 from retention.disposition_events import RecordDestroyed
 from vault.keyring import Keyring
 
-DISPOSITION, WITHDRAWAL = "disposition", "withdrawal"
+DISPOSITION, TRANSFER, WITHDRAWAL = "disposition", "transfer", "withdrawal"
+"""On what ground a record goes: decided, transferred to an archive that acknowledged it, or wrongly taken in."""
 ERASE, CERTIFY = "search.erase", "retention.certify"
 """Jobs of the keeper: it alone writes the index and holds the log's key."""
 
@@ -97,7 +98,10 @@ def begin(
     """
     ids = [each.row.id for each in doomed]
     versions = _by_record(session.scalars(select(RecordVersion).where(RecordVersion.record.in_(ids))))
+    epochs, packed = package.drop_with(session, ids, by=by, at=at, keys=keys)
     stored = _objects_of(session, ids)
+    for record, objects in packed.items():
+        stored.setdefault(record, []).extend(objects)
     parties = _parties_of(session, ids)
     subjects = [version.id for rows in versions.values() for version in rows]
     for each in doomed:
@@ -133,7 +137,7 @@ def begin(
         session.add(stub.of_record(each.row, kind=kind, rule=each.rule, at=at))
     session.flush()
     session.expunge_all()
-    epochs = keys.shred(session, subjects, at=at)
+    epochs |= keys.shred(session, subjects, at=at)
     removed = trace.remove(session, "record", *ids)
     trace.remove(session, "version", *subjects)
     orphans = _without_records(session, parties)

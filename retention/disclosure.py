@@ -6,7 +6,6 @@ it back, or have its destruction confirmed. The certificate names what nobody ha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -25,6 +24,8 @@ from vault.sealed import open_text, seal_text
 
 KINDS: tuple[str, ...] = ("share", "export", "processor", "authority", "paper")
 OUT, ASKED_BACK, SETTLED = "out", "asked_back", "settled"
+STATES: tuple[str, ...] = (ASKED_BACK, OUT, SETTLED)
+"""What waits for somebody first."""
 MOST_RECIPIENT = 300
 
 
@@ -55,14 +56,6 @@ class Disclosure(MainTable):
     settled_at: Mapped[datetime | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An entry with its recipient."""
-
-    row: Disclosure
-    recipient: str
-
-
 def note(
     session: WriteSession,
     record_id: UUID,
@@ -88,19 +81,52 @@ def note(
         raise Invalid(f"say to whom, and what it is: {', '.join(KINDS)}")
     if disclosed_at > at:
         raise Invalid("a copy that has not gone out yet is not written down")
+    return _note(session, row.id, row.entity, kind, said, disclosed_at, person=by.person, by=by, at=at, keys=keys)
+
+
+def note_package(
+    session: WriteSession,
+    records: Sequence[UUID],
+    entity: UUID,
+    recipient: str,
+    *,
+    taken_at: datetime,
+    taken_by: UUID,
+    by: Principal,
+    at: datetime,
+    keys: Keyring,
+) -> None:
+    """A package with these records went out, and they stay here: each has a copy outside from now on."""
+    for each in records:
+        _note(session, each, entity, "export", recipient, taken_at, person=taken_by, by=by, at=at, keys=keys)
+
+
+def _note(
+    session: WriteSession,
+    record_id: UUID,
+    entity: UUID,
+    kind: str,
+    recipient: str,
+    disclosed_at: datetime,
+    *,
+    person: UUID,
+    by: Principal,
+    at: datetime,
+    keys: Keyring,
+) -> Disclosure:
     made = Disclosure(
         id=new_id(),
-        record=row.id,
-        entity=row.entity,
+        record=record_id,
+        entity=entity,
         kind=kind,
         disclosed_at=disclosed_at,
-        noted_by=by.person,
+        noted_by=person,
         noted_at=at,
         state=OUT,
         recipient_sealed=b"",
     )
     key = keys.create(session, made.id, kind="disclosure", at=at)
-    made.recipient_sealed = seal_text(key, made.id, None, "recipient", said)
+    made.recipient_sealed = seal_text(key, made.id, None, "recipient", recipient)
     session.add(made)
     session.flush()
     _tell(session, made, by, at)
@@ -144,19 +170,39 @@ def tasks(session: ReadSession, *, by: Principal) -> list[Disclosure]:
     return list(session.scalars(waiting.order_by(Disclosure.asked_at, Disclosure.id)))
 
 
+def listed(
+    session: ReadSession, *, by: Principal, state: str | None = None, after: UUID | None = None, limit: int = 100
+) -> list[Disclosure]:
+    """The register, the last written down first, beginning behind the entry ``after``; of one ``state`` where named."""
+    query = select(Disclosure).where(Disclosure.entity.in_(by.entities_for("retention.read")))
+    if state is not None:
+        query = query.where(Disclosure.state == state)
+    if after is not None:
+        query = query.where(Disclosure.id < after)
+    return list(session.scalars(query.order_by(Disclosure.id.desc()).limit(limit)))
+
+
+def counts(session: ReadSession, *, by: Principal) -> dict[str, int]:
+    """How many entries ``by`` sees, by state."""
+    seen = Disclosure.entity.in_(by.entities_for("retention.read"))
+    query = select(Disclosure.state, func.count()).where(seen).group_by(Disclosure.state)
+    return dict(session.execute(query).all())
+
+
 def of_record(session: ReadSession, record_id: UUID, *, by: Principal) -> list[Disclosure]:
     """All entries about a record, for those who see retention in its entity."""
     rows = session.scalars(select(Disclosure).where(Disclosure.record == record_id).order_by(Disclosure.disclosed_at))
     return [row for row in rows if by.may("retention.read", entity=row.entity)]
 
 
-def told(session: ReadSession, rows: Sequence[Disclosure], keys: Keyring) -> list[Told]:
-    """The entries with their recipients, which the caller may show to whoever was given the rows."""
+def recipients_of(session: ReadSession, rows: Sequence[Disclosure], keys: Keyring) -> dict[UUID, str]:
+    """Who has each copy, by the id of the entry; without those whose key is gone. Whoever shows it logs it first."""
     known = keys.get_many(session, [row.id for row in rows])
-    return [
-        Told(row, open_text(known[row.id], row.id, None, "recipient", row.recipient_sealed) if row.id in known else "")
+    return {
+        row.id: open_text(known[row.id], row.id, None, "recipient", row.recipient_sealed)
         for row in rows
-    ]
+        if row.id in known
+    }
 
 
 def unsettled(session: ReadSession, records: Sequence[UUID]) -> dict[UUID, list[tuple[str, UUID]]]:

@@ -8,6 +8,7 @@ decision along. An item that nobody decided is kept.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -25,16 +26,23 @@ from records.record import Record
 from retention import batch as batches_
 from retention import disposition_terms
 from retention.batch import DECIDED, KEPT, LIVE, OPEN, REVIEWED, Batch, Decided, Hand, Item
-from retention.disposition_events import DispositionDecided, DispositionProposed, DispositionSubmitted
+from retention.disposition_events import (
+    DispositionDecided,
+    DispositionProposed,
+    DispositionSubmitted,
+    ReclassificationDecided,
+)
 from retention.held import OVER, HeldRecord, Hold
 from retention.hold import blockers_of
+from retention.kept import MOST_AUTHORITY
 from retention.record_date import RecordDate
+from retention.schedule import RetentionRule
 from vault.keyring import Keyring
 from vault.sealed import open_text, seal_text
 
 PREPARE = "disposition.prepare"
-ACTIONS = ("destroy", "review")
-"""What a rule may provide for a record to be proposed: keeping permanently and transferring are no destruction."""
+ACTIONS = ("destroy", "review", "transfer")
+"""What a rule may provide for a record to be proposed: what it keeps permanently has no end."""
 MOST_ITEMS = 1_000
 MOST_REASON = 500
 _AT_ONCE = 500
@@ -52,6 +60,12 @@ class NothingEligible(Conflict):
     code = "disposition_nothing_eligible"
 
 
+class BeyondMaximum(Conflict):
+    """A statutory maximum says until when it may be kept, so it cannot be kept permanently."""
+
+    code = "disposition_beyond_maximum"
+
+
 class NothingDecided(Conflict):
     """Nothing has been decided in this batch."""
 
@@ -64,10 +78,13 @@ class ItemDecision:
 
     decision: Decided | None
     reason: str = ""
-    """Needed to extend."""
+    """Needed to extend, to keep permanently, and to destroy what its rule wants transferred."""
     until: date | None = None
     """Last day of an extension."""
     to_class: str | None = None
+    authority: str = ""
+    """What a transfer or a permanent keeping rests on: the provision, or the decision of the organisation. A transfer
+    that the rule asks for rests on the rule's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +162,16 @@ def decide_items(
 ) -> int:
     """Write what is to become of records of a batch; tells how many. A submission and its approvals are void by that.
 
-    To reclassify takes effect at once, with the right of ``by`` to do so, and the record leaves the batch: its
-    date is computed anew.
+    To reclassify takes the right of ``by`` to classify the record. Like everything else it is carried out once
+    another person has approved it and the days of grace are over (``app.reclassifying``).
 
     Raises:
         NotFound: no such batch for ``by``, or a record is not in it.
         NotAllowed: ``by`` does not prepare dispositions there, or may not classify the record.
         NotUnderReview: it is being carried out, or over.
-        Invalid: an extension without a reason or a day to come, a reclassification without a class.
+        Invalid: an extension without a reason or a day to come, a reclassification without a class, a transfer or
+            permanent keeping without what it rests on, destruction of what its rule wants transferred without a reason.
+        BeyondMaximum: permanent keeping where a statutory maximum decides.
     """
     from retention import approval
 
@@ -167,7 +186,9 @@ def decide_items(
         item = found.get(record_id)
         if item is None or item.state not in (OPEN, DECIDED):
             raise NotFound("the record is not in this batch, or has left it")
-        _check(wanted, today)
+        _check(wanted, item, today)
+        if wanted.decision == "permanent":
+            _require_no_maximum(session, item)
         _decide(session, row, item, wanted, by=by, at=at, keys=keys)
     row.state = batches_.IN_REVIEW
     session.flush()
@@ -234,7 +255,7 @@ def reopen_changed(session: WriteSession, row: Batch) -> tuple[UUID, ...]:
             else:
                 _show(item, dated, now.revision, now.record_class)
                 item.state, item.code = OPEN, code
-            item.decision = item.until_on = item.reason_sealed = None
+            item.decision = item.until_on = item.reason_sealed = item.authority = None
             if was_decided:
                 reopened.append(item.record)
     session.flush()
@@ -309,15 +330,32 @@ def _show(item: Item, dated: RecordDate, revision: int, record_class: str | None
     item.retain_through, item.eligible_from = dated.retain_through, dated.eligible_from
 
 
-def _check(wanted: ItemDecision, today: date) -> None:
+def _check(wanted: ItemDecision, item: Item, today: date) -> None:
     if len(wanted.reason) > MOST_REASON:
         raise Invalid(f"a reason has at most {MOST_REASON} characters")
     if wanted.decision == "extend" and not (wanted.reason.strip() and wanted.until and wanted.until > today):
         raise Invalid("an extension takes a reason and a last day to come")
-    if wanted.decision == "reclassify" and not wanted.to_class:
-        raise Invalid("choose a record class")
+    if wanted.decision == "destroy" and item.action == "transfer" and not wanted.reason.strip():
+        raise Invalid(
+            "its rule wants it transferred: to destroy it takes a reason, such as that the archive declined it"
+        )
+    if len(wanted.authority) > MOST_AUTHORITY:
+        raise Invalid(f"name what it rests on in {MOST_AUTHORITY} characters at most")
+    if wanted.decision == "transfer" and item.action != "transfer" and not wanted.authority.strip():
+        raise Invalid("a transfer that the rule does not ask for takes the provision that it rests on")
+    if wanted.decision == "permanent" and not (wanted.reason.strip() and wanted.authority.strip()):
+        raise Invalid("to keep permanently takes a reason and the provision or decision that it rests on")
+    if wanted.decision == "reclassify" and wanted.to_class in (None, "", item.record_class):
+        raise Invalid("choose another record class")
     if wanted.decision not in (None, *batches_.DECISIONS):
-        raise Invalid("decide to destroy, to extend or to reclassify")
+        raise Invalid("decide to destroy, to extend, to reclassify, to transfer or to keep permanently")
+
+
+def _require_no_maximum(session: ReadSession, item: Item) -> None:
+    """Refuse where a maximum decided; one that has not is looked for before the decision is carried out."""
+    rule = session.get(RetentionRule, item.rule)
+    if rule is not None and rule.value().bound == "maximum":
+        raise BeyondMaximum(rule.value().legal_basis)
 
 
 def _decide(
@@ -327,15 +365,15 @@ def _decide(
     item.state = OPEN if wanted.decision is None else DECIDED
     item.until_on = wanted.until if wanted.decision == "extend" else None
     item.to_class = wanted.to_class if wanted.decision == "reclassify" else None
+    item.authority = (wanted.authority.strip() or None) if wanted.decision in batches_.PACKED else None
     item.decided_by, item.decided_at = by.person, at
     reason = wanted.reason.strip()
     item.reason_sealed = None
     if reason:
         key = keys.get_many(session, [row.id]).get(row.id) or keys.create(session, row.id, kind="batch", at=at)
         item.reason_sealed = seal_text(key, row.id, None, f"reason/{item.id.hex}", reason)
-    if wanted.decision == "reclassify":
-        placement.decide(session, item.record, placement.Decision(record_class=wanted.to_class), by=by, at=at)
-        item.state, item.code = KEPT, "reclassified"
+    if wanted.decision == "reclassify" and wanted.to_class:
+        placement.check_class(session, item.record, wanted.to_class, by=by, at=at)
 
 
 def _told(row: Batch, decisions: Mapping[UUID, ItemDecision], by: Principal) -> list[DispositionDecided]:
@@ -343,18 +381,23 @@ def _told(row: Batch, decisions: Mapping[UUID, ItemDecision], by: Principal) -> 
     alike: dict[ItemDecision, list[UUID]] = {}
     for record_id, wanted in decisions.items():
         alike.setdefault(wanted, []).append(record_id)
-    return [
-        DispositionDecided(
-            by=by.actor,
-            entity=row.entity,
-            batch=row.id,
-            records=tuple(records),
-            decision=wanted.decision,
-            until=wanted.until,
-            reason=wanted.reason.strip() or None,
-        )
-        for wanted, records in alike.items()
-    ]
+    told: list[DispositionDecided] = []
+    for wanted, records in alike.items():
+        said: dict[str, Any] = {
+            "by": by.actor,
+            "entity": row.entity,
+            "batch": row.id,
+            "records": tuple(records),
+            "decision": wanted.decision,
+            "until": wanted.until,
+            "reason": wanted.reason.strip() or None,
+            "authority": wanted.authority.strip() or None,
+        }
+        if wanted.decision == "reclassify" and wanted.to_class:
+            told.append(ReclassificationDecided(**said, to_class=wanted.to_class))
+        else:
+            told.append(DispositionDecided(**said))
+    return told
 
 
 def _items(session: ReadSession, batch_id: UUID, records: Sequence[UUID]) -> list[Item]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from audit.body import Detail
@@ -48,18 +48,35 @@ class DispositionDecided(_WithRecords):
     action = "disposition.decided"
     description = "A person decided about records of a batch, or took a decision back. It takes effect once approved."
     detail_keys: ClassVar[Details] = {
-        "decision": Detail("code", "destroy or extend; absent where a decision was taken back."),
+        "decision": Detail("code", "destroy, extend, transfer or permanent; absent where it was taken back."),
         "until": Detail("date", "Last day of an extension."),
     }
     decision: str | None
     until: date | None = None
     reason: str | None = None
+    authority: str | None = None
 
     def details(self) -> Mapping[str, Any]:
         return {"decision": self.decision, "until": self.until.isoformat() if self.until else None}
 
     def commitments(self) -> Mapping[str, str]:
-        return {"reason": self.reason} if self.reason else {}
+        said = {"reason": self.reason, "authority": self.authority}
+        return {field: value for field, value in said.items() if value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReclassificationDecided(DispositionDecided):
+    """A person decided that records are to come into another class."""
+
+    action = "disposition.reclassification_decided"
+    description = (
+        "A person decided that records of a batch are to come into another class. It takes effect once approved."
+    )
+    detail_keys: ClassVar[Details] = {"to_class": Detail("code", "The class that the records are to come into.")}
+    to_class: str
+
+    def details(self) -> Mapping[str, Any]:
+        return {"to_class": self.to_class}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,23 +176,6 @@ class DispositionEnded(_OfBatch):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DispositionTermsSet(Event):
-    """Quorum and days of grace of an entity were set."""
-
-    action = "disposition.terms_set"
-    description = "A person set how many persons approve a batch of an entity and how many days of grace follow."
-    detail_keys: ClassVar[Details] = {
-        "quorum": Detail("count", "How many persons approve."),
-        "grace_days": Detail("count", "Days of grace."),
-    }
-    quorum: int
-    grace_days: int
-
-    def details(self) -> Mapping[str, Any]:
-        return {"quorum": self.quorum, "grace_days": self.grace_days}
-
-
-@dataclass(frozen=True, kw_only=True)
 class DestructionSkipped(_OfBatch):
     """A record was not destroyed."""
 
@@ -202,7 +202,7 @@ class RecordDestroyed(Event):
         "index follow; the certificate says when the last was confirmed."
     )
     detail_keys: ClassVar[Details] = {
-        "kind": Detail("code", "disposition or withdrawal."),
+        "kind": Detail("code", "disposition, transfer or withdrawal."),
         "cause": Detail("id", "The batch or the withdrawal it rests on."),
         "rule": Detail("id", "Version of the retention rule; absent for a withdrawal."),
         "objects": Detail("count", "How many stored objects are to be deleted."),
@@ -320,3 +320,20 @@ class DisclosureNoted(Event):
     def details(self) -> Mapping[str, Any]:
         at = to_us(self.disclosed_at) if self.disclosed_at else None
         return {"kind": self.kind, "state": self.state, "disclosed_at": at}
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordsShown(Event):
+    """What people wrote about dispositions, withdrawals or copies outside was shown."""
+
+    action = "retention.words_shown"
+    use = "read"
+    description = (
+        "What people wrote about the named batches, withdrawals of captures or copies outside was shown: reasons, and "
+        "who has a copy."
+    )
+    kind: Literal["disposition", "withdrawal", "disclosure"]
+    subjects: tuple[UUID, ...]
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return tuple(ObjectRef(self.kind, each) for each in self.subjects)

@@ -1,7 +1,8 @@
-"""How an entity disposes: how many persons approve a batch, and how many days of grace follow.
+"""How an entity disposes: how many approve a batch, days of grace, how much of a class one run destroys, and when
+records go into the intermediate archive by themselves.
 
 A row is added for each change and none is altered, so that what held on a day can be told. Changes apply to
-batches submitted afterwards.
+batches submitted afterwards. Who may change them stands in ``retention.terms_change``.
 """
 
 from dataclasses import dataclass
@@ -11,16 +12,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from accounts import entities
-from accounts.principal import Principal
-from audit import intake
 from core.database import MainTable, ReadSession, WriteSession
 from core.errors import Invalid
 from core.identifiers import new_id
-from retention.disposition_events import DispositionTermsSet
 
 DEFAULT_QUORUM, DEFAULT_GRACE_DAYS = 1, 7
 MOST_QUORUM, MOST_GRACE_DAYS = 5, 365
+MOST_MONTHS = 600
 
 
 class DispositionTerms(MainTable):
@@ -34,47 +32,57 @@ class DispositionTerms(MainTable):
     grace_days: Mapped[int]
     set_by: Mapped[UUID]
     set_at: Mapped[datetime]
+    destroy_percent: Mapped[int | None]
+    """Empty: that of the installation."""
+    intermediate_months: Mapped[int | None]
+    """From the end of active use; empty: never by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What holds for an entity."""
 
-    quorum: int
-    grace_days: int
+    quorum: int = DEFAULT_QUORUM
+    grace_days: int = DEFAULT_GRACE_DAYS
+    destroy_percent: int | None = None
+    intermediate_months: int | None = None
 
 
 def of(session: ReadSession, entity: UUID) -> Terms:
     """What holds for an entity now."""
     newest = select(DispositionTerms).where(DispositionTerms.entity == entity)
     row = session.scalar(newest.order_by(DispositionTerms.set_at.desc(), DispositionTerms.id.desc()).limit(1))
-    return Terms(row.quorum, row.grace_days) if row else Terms(DEFAULT_QUORUM, DEFAULT_GRACE_DAYS)
+    return Terms(row.quorum, row.grace_days, row.destroy_percent, row.intermediate_months) if row else Terms()
 
 
-def set_terms(session: WriteSession, entity: UUID, terms: Terms, *, by: Principal, at: datetime) -> None:
-    """Set how an entity disposes from now on.
+def check(terms: Terms) -> None:
+    """Pass if an entity can dispose so.
 
     Raises:
-        NotAllowed: ``by`` does not approve dispositions there.
-        UnknownEntity: there is none.
-        Invalid: fewer than one person, or more days than a year.
+        Invalid: fewer than one person, more days than a year, a share that is none.
     """
-    by.require("disposition.approve", entity=entity)
-    entities.get(session, entity)
     if not 1 <= terms.quorum <= MOST_QUORUM:
         raise Invalid(f"one to {MOST_QUORUM} persons approve")
     if not 0 <= terms.grace_days <= MOST_GRACE_DAYS:
         raise Invalid(f"grace lasts 0 to {MOST_GRACE_DAYS} days")
+    if terms.destroy_percent is not None and not 1 <= terms.destroy_percent <= 100:
+        raise Invalid("one run destroys 1 to 100 percent of a class")
+    if terms.intermediate_months is not None and not 0 <= terms.intermediate_months <= MOST_MONTHS:
+        raise Invalid(f"records go into the intermediate archive after 0 to {MOST_MONTHS} months, or never")
+
+
+def write(session: WriteSession, entity: UUID, terms: Terms, *, by: UUID, at: datetime) -> None:
+    """Have these terms hold from now on; the caller has asked who may, and tells the log."""
     session.add(
         DispositionTerms(
             id=new_id(),
             entity=entity,
             quorum=terms.quorum,
             grace_days=terms.grace_days,
-            set_by=by.person,
+            destroy_percent=terms.destroy_percent,
+            intermediate_months=terms.intermediate_months,
+            set_by=by,
             set_at=at,
         )
     )
     session.flush()
-    event = DispositionTermsSet(by=by.actor, entity=entity, quorum=terms.quorum, grace_days=terms.grace_days)
-    intake.append(session, event, at=at)

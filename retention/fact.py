@@ -7,9 +7,8 @@ and never changed in place; the log has both values.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, String, select
@@ -31,6 +30,7 @@ from retention.rule import TRIGGERS
 STATE = "trigger.state"
 _EARLIEST, _LATEST = date(1800, 1, 1), date(2300, 12, 31)
 _AT_ONCE = 500
+_Subject = TypeVar("_Subject")
 
 
 class UnknownFact(Invalid):
@@ -64,8 +64,7 @@ class StatedFact(MainTable):
     valid_to: Mapped[datetime | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """The statements about one record, case file or entity, read."""
 
     triggers: tuple[tuple[str, date | datetime], ...] = ()
@@ -163,10 +162,10 @@ def stated(session: ReadSession, subjects: Collection[UUID]) -> dict[UUID, Known
     return read(rows)
 
 
-def read(rows: Iterable[tuple[UUID, str, str, str]]) -> dict[UUID, Known]:
+def read(rows: Iterable[tuple[_Subject, str, str, str]]) -> dict[_Subject, Known]:
     """Rows of subject, holder, name and value, gathered by subject."""
-    triggers: dict[UUID, list[tuple[str, date | datetime]]] = {}
-    answers: dict[UUID, list[tuple[str, Fact]]] = {}
+    triggers: dict[_Subject, list[tuple[str, date | datetime]]] = {}
+    answers: dict[_Subject, list[tuple[str, Fact]]] = {}
     subjects = set()
     for subject, holder, name, value in rows:
         subjects.add(subject)

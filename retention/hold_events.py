@@ -182,6 +182,19 @@ class NoticeGiven(_WithWords):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NoticesShown(Event):
+    """Notices were shown."""
+
+    action = "hold.notice_shown"
+    use = "read"
+    description = "The words of notices about holds were shown to a person they went to."
+    holds: tuple[UUID, ...]
+
+    def objects(self) -> tuple[ObjectRef, ...]:
+        return tuple(ObjectRef("hold", each) for each in self.holds)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NoticeAcknowledged(_OfHold):
     """Somebody acknowledged a notice."""
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from core.database import ReadSession
 from core.jobs import LEASED, READY, Job
 from records.record import Record
+from records.regime import RESTRICTED
 from retention.hold import blockers_of
 
 BEING_READ = "being_read"
@@ -17,7 +18,8 @@ BEING_READ = "being_read"
 def blocked_by(session: ReadSession, ids: Sequence[UUID]) -> dict[UUID, str]:
     """The kind of what blocks each of the records, or anything that was found in it; those that are free are left out.
 
-    A hold on an attachment keeps its mail too: without it nobody could tell where the attachment came from.
+    A hold on an attachment keeps its mail too: without it nobody could tell where the attachment came from. A
+    restriction by decision (GDPR Art. 18) does the same: what is only to be stored is not to be destroyed either.
     """
     inside: dict[UUID, set[UUID]] = {each: {each} for each in ids}
     layer = {each: {each} for each in ids}
@@ -30,12 +32,14 @@ def blocked_by(session: ReadSession, ids: Sequence[UUID]) -> dict[UUID, str]:
                     inside[top].add(child)
                     below.setdefault(child, set()).add(top)
         layer = below
-    blockers = blockers_of(session, sorted({each for family in inside.values() for each in family}))
+    everything = sorted({each for family in inside.values() for each in family})
+    blockers = blockers_of(session, everything)
+    closed = set(session.scalars(select(Record.id).where(Record.id.in_(everything), Record.regime == RESTRICTED)))
     found = {}
     for top, family in inside.items():
         kinds = [blockers[each][0].kind for each in sorted(family) if blockers.get(each)]
-        if kinds:
-            found[top] = kinds[0]
+        if kinds or closed & family:
+            found[top] = kinds[0] if kinds else RESTRICTED
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from retention.anchor import Calendar, anchored
@@ -21,6 +22,16 @@ _MOMENT = timedelta(microseconds=1)
 _FAR = 2 * 366 + 1
 """Days; no two events so far apart give the same end: a year of any kind and a rounded one are shorter."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptByDecision:
+    """That two persons decided to keep a record permanently."""
+
+    id: UUID
+    authority: str
+    """What it rests on, as cited to an auditor."""
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,8 @@ class Facts:
     known: KnownFacts = field(default_factory=dict)
     """What conditions ask for; already answered in ``classes``."""
     document_date: date | None = None
+    kept: KeptByDecision | None = None
+    """Set where the record is kept whatever its rules say."""
 
     def __hash__(self) -> int:
         return hash((self.classes, frozenset(self.triggers.items()), frozenset(self.instants.items()), self.calendar))

@@ -6,13 +6,15 @@ never taken for any of them. ``docs/retention-dates.md`` says why for each.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import String, Table, bindparam, exists, literal, select, type_coerce
+from sqlalchemy import ColumnElement, Label, Table, Text, Uuid, bindparam, exists, literal, select, type_coerce
+from sqlalchemy import cast as cast_to
+from sqlalchemy.types import NULLTYPE
 
 from accounts.entities import LegalEntity
 from core.database import ReadSession
@@ -20,44 +22,48 @@ from records import record
 from records.case_file import TriggerFact
 from records.file_plan import UnknownRecordClass
 from records.record import Record
-from retention import fact
+from retention import fact, kept
 from retention.anchor import Calendar
 from retention.fact import NOTHING, Known, StatedFact
 from retention.facts import Fact, Holder, KnownFacts, Match
 from retention.facts import load as load_mapping
+from retention.reckoning import KeptByDecision
+from retention.rule import OWN
 from retention.verdict import Facts
 
-OWN = ("document_created", "record_made", "recorded", "sent_or_received")
-"""Events of the document itself: its own date is their day."""
-SAME = {"hire_date": "employment_start", "asset_end_of_life": "asset_end_of_useful_life"}
+_PAIRS = {"hire_date": "employment_start", "asset_end_of_life": "asset_end_of_useful_life"}
+SAME = _PAIRS | {other: one for one, other in _PAIRS.items()}
 """Two words of the statutes for one event; where one is stated it stands for the other."""
-_SAME = SAME | {other: one for one, other in SAME.items()}
 _AT_ONCE = 500
 
 _R, _T, _S = (cast(Table, t.__table__) for t in (Record, TriggerFact, StatedFact))
+
+
+def raw(column: ColumnElement[Any], name: str) -> Label[Any]:
+    """A column as the driver gives it: to turn a million ids and days into objects takes as long as to read them.
+
+    Ids are text; ``as_id`` and ``as_day`` make objects where one is needed.
+    """
+    return (cast_to(column, Text) if isinstance(column.type, Uuid) else type_coerce(column, NULLTYPE)).label(name)
+
+
 COLUMNS = (
-    _R.c.id,
-    _R.c.entity,
+    raw(_R.c.id, "id"),
+    raw(_R.c.entity, "entity"),
     _R.c.record_class,
-    _R.c.confirmed,
+    raw(_R.c.confirmed, "confirmed"),
     _R.c.state,
-    _R.c.document_date,
-    _R.c.case_file,
+    raw(_R.c.document_date, "document_date"),
+    raw(_R.c.case_file, "case_file"),
     _R.c.revision,
 )
-LIGHT = (
-    type_coerce(_R.c.id, String).label("id"),
-    *(c for c in COLUMNS if c.name not in ("id", "entity", "case_file")),
-    type_coerce(_R.c.case_file, String).label("case_file"),
-)
-"""The same for walks over many records: ids are read where they are needed (``as_id``)."""
+ON_ITS_OWN = slice(2, 6)
+"""Of ``COLUMNS``: all that a record's own row says towards its verdict."""
 _BY_ID = select(*COLUMNS).where(_R.c.id.in_(bindparam("ids", expanding=True)))
-_FILE_EVENTS = select(_T.c.case_file, _T.c.trigger, _T.c.happened_on).where(
-    _T.c.case_file.in_(bindparam("files", expanding=True)), _T.c.valid_to.is_(None)
+_FILE_EVENTS = (
+    "SELECT CAST(case_file AS TEXT), trigger, happened_on FROM trigger_facts WHERE valid_to IS NULL AND case_file"
 )
-_STATED = select(_S.c.subject, _S.c.holder, _S.c.name, _S.c.value).where(
-    _S.c.subject.in_(bindparam("ids", expanding=True)), _S.c.valid_to.is_(None)
-)
+_STATED = "SELECT CAST(subject AS TEXT), holder, name, value FROM stated_facts WHERE valid_to IS NULL AND subject"
 _ANY_STATED = select(literal(1)).where(exists().where(_S.c.holder == bindparam("holder"), _S.c.valid_to.is_(None)))
 
 
@@ -70,34 +76,40 @@ class Seen(NamedTuple):
     document_date: date | None
     own: Known
     file: Known
+    kept: KeptByDecision | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The statements beside some records: about themselves, and by and about their files."""
+    """The statements beside some records: about themselves, and by and about their files, by ids as rows have them."""
 
-    own: dict[UUID, Known]
-    files: dict[UUID, Known]
+    own: dict[str, Known]
+    files: dict[str, Known]
+    kept: dict[UUID, KeptByDecision]
 
     def seen(self, row: Any) -> Seen:
         """A record as its verdict sees it; ``row`` has ``COLUMNS``."""
         return Seen(
             row.record_class,
-            row.confirmed or row.state == record.FILED,
-            row.document_date,
-            self.own.get(as_id(row.id), NOTHING) if self.own else NOTHING,
-            self.files.get(as_id(row.case_file), NOTHING) if self.files and row.case_file is not None else NOTHING,
+            bool(row.confirmed) or row.state == record.FILED,
+            as_day(row.document_date),
+            self.own.get(row.id, NOTHING) if self.own else NOTHING,
+            self.files.get(row.case_file, NOTHING) if self.files else NOTHING,
+            self.kept.get(as_id(row.id)) if self.kept else None,
         )
 
 
 def as_id(value: UUID | str) -> UUID:
-    """An id as a light row has it: on SQLite its 32 digits, which take longer to read than the row."""
-    return value if isinstance(value, UUID) else _id_of(value)
+    """An id as a row has it: as text, with hyphens from a server."""
+    return value if isinstance(value, UUID) else UUID(int=int(value.replace("-", ""), 16))
 
 
-@lru_cache(maxsize=50_000)
-def _id_of(digits: str) -> UUID:
-    return UUID(hex=digits)
+def as_day(value: date | str | None) -> date | None:
+    """A day as a row has it: on SQLite its ten characters."""
+    return _day_of(value) if isinstance(value, str) else value
+
+
+_day_of = lru_cache(maxsize=20_000)(date.fromisoformat)
 
 
 def rows_of(session: ReadSession, ids: Collection[UUID]) -> list[Any]:
@@ -107,28 +119,40 @@ def rows_of(session: ReadSession, ids: Collection[UUID]) -> list[Any]:
 
 def gather(session: ReadSession, rows: Sequence[Any]) -> Gathered:
     """What is stated beside the records of these rows."""
-    files = [as_id(each) for each in {row.case_file for row in rows if row.case_file is not None}]
-    own: dict[UUID, Known] = {}
+    own: dict[str, Known] = {}
     if session.scalar(_ANY_STATED, {"holder": "record"}):
-        for piece in _pieces([as_id(row.id) for row in rows]):
-            own |= fact.read(cast("list[tuple[UUID, str, str, str]]", session.execute(_STATED, {"ids": piece}).all()))
-    return Gathered(own, files_known(session, files))
+        own = fact.read(among(session, _STATED, [row.id for row in rows]))
+    decided = kept.by_decision(session, [as_id(row.id) for row in rows]) if kept.is_any(session) else {}
+    return Gathered(own, _files_known(session, {row.case_file for row in rows if row.case_file is not None}), decided)
 
 
-def files_known(session: ReadSession, files: Collection[UUID]) -> dict[UUID, Known]:
+def _files_known(session: ReadSession, files: Collection[str]) -> dict[str, Known]:
     """What case files state, and what is stated about them."""
-    found: dict[UUID, Known] = {}
-    events: dict[UUID, list[tuple[str, date | datetime]]] = {}
-    any_stated = session.scalar(_ANY_STATED, {"holder": "case_file"})
-    for piece in _pieces(list(files)):
-        for file, trigger, day in session.execute(_FILE_EVENTS, {"files": piece}).all():
-            events.setdefault(file, []).append((trigger, day))
-        if any_stated:
-            rows = session.execute(_STATED, {"ids": piece}).all()
-            found |= fact.read(cast("list[tuple[UUID, str, str, str]]", rows))
+    events: dict[str, list[tuple[str, date | datetime]]] = {}
+    for file, trigger, day in among(session, _FILE_EVENTS, files):
+        events.setdefault(file, []).append((trigger, cast(date, as_day(day))))
+    found: dict[str, Known] = {}
+    if session.scalar(_ANY_STATED, {"holder": "case_file"}):
+        found = fact.read(among(session, _STATED, files))
     for file, days in events.items():
-        found[file] = replace(found.get(file, NOTHING), triggers=tuple(sorted(days, key=lambda each: each[0])))
+        found[file] = found.get(file, NOTHING)._replace(triggers=tuple(sorted(days, key=lambda each: each[0])))
     return found
+
+
+def among(session: ReadSession, query: str, ids: Collection[str]) -> Iterable[Any]:
+    """The rows of a query that ends in a column, for ids as rows have them.
+
+    Past SQLAlchemy and the server's driver, which take longer to write five hundred parameters than a database to
+    answer them.
+    """
+    connection, some = session.connection(), list(ids)
+    for start in range(0, len(some), _AT_ONCE):
+        piece = some[start : start + _AT_ONCE]
+        if connection.dialect.name == "postgresql":
+            found = connection.exec_driver_sql(f"{query} = ANY(%s::uuid[])", (f"{{{','.join(piece)}}}",))
+        else:
+            found = connection.exec_driver_sql(f"{query} IN ({', '.join('?' * len(piece))})", tuple(piece))
+        yield from found.all()
 
 
 def calendar_of(home: LegalEntity) -> Calendar:
@@ -150,7 +174,7 @@ def facts_of(seen: Seen, entity: Known, stated: Collection[str], asked: Collecti
             elif value is not None:
                 days[name] = value
                 instants.pop(name, None)
-    for one, other in _SAME.items():
+    for one, other in SAME.items():
         if one not in days and other in days:
             days[one] = days[other]
     known = _known(seen, entity, days)
@@ -161,6 +185,7 @@ def facts_of(seen: Seen, entity: Known, stated: Collection[str], asked: Collecti
         instants={name: instant for name, instant in sorted(instants.items()) if name in asked},
         known=known,
         document_date=seen.document_date,
+        kept=seen.kept,
     )
 
 
@@ -183,8 +208,3 @@ def _classes(seen: Seen, stated: Collection[str], known: KnownFacts) -> tuple[Ma
         return ()
     # What a machine guessed may demand that a record be kept, and never that it go.
     return found if seen.settled else tuple(Match(match.record_class, False) for match in found)
-
-
-def _pieces(ids: list[UUID]) -> Iterable[list[UUID]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]

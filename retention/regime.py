@@ -170,6 +170,28 @@ def restrict_for(session: WriteSession, record_id: UUID, hold: UUID, *, by: Prin
     _apply(session, row, RESTRICTED, by=by.actor, person=None, hold=hold, at=at)
 
 
+def change_by_itself(
+    session: WriteSession, record_id: UUID, to: str, basis: str, *, by: Principal, at: datetime
+) -> None:
+    """Narrow a record because of an event and not by decision; ``basis`` is the ground, for the log."""
+    row = session.get(Record, record_id, with_for_update=True)
+    if row is None or not is_narrower(to, row.regime):
+        return
+    made = RegimeChange(
+        id=new_id(),
+        record=row.id,
+        entity=row.entity,
+        before=row.regime,
+        after=to,
+        state=DONE,
+        asked_by=None,
+        asked_at=at,
+    )
+    session.add(made)
+    session.flush()
+    _apply(session, row, to, by=by.actor, person=None, basis=basis, at=at)
+
+
 def let_go_of(session: WriteSession, record_id: UUID, hold: UUID, *, by: Principal, at: datetime) -> None:
     """Give back the regime from before a hold restricted a record, unless somebody has decided on it since."""
     row = session.get(Record, record_id, with_for_update=True)
@@ -307,18 +329,20 @@ def _apply(
     second: UUID | None = None,
     hold: UUID | None = None,
     reason: str = "",
+    basis: str = "",
 ) -> None:
     """Have a record and what was found in it stand under a regime; nothing inside stays more open than it was."""
     before = row.regime
     placement.stand_under(session, row, regime, by_person=person, at=at)
     event = RegimeChanged(
-        by=by, entity=row.entity, second=second, record=row.id, before=before, after=regime, hold=hold, reason=reason
-    )
+        by=by, entity=row.entity, second=second, basis=basis, record=row.id, before=before, after=regime, hold=hold,
+        reason=reason,
+    )  # fmt: skip
     append(session, event, at=at)
     for child in session.scalars(select(Record).where(Record.parent == row.id).order_by(Record.id)).all():
         came_along = child.regime == before and not _has_own(session, child.id)
         if is_narrower(regime, child.regime) or (came_along and child.regime != regime):
-            _apply(session, child, regime, by=by, person=person, second=second, hold=hold, at=at)
+            _apply(session, child, regime, by=by, person=person, second=second, hold=hold, basis=basis, at=at)
 
 
 def _has_own(session: ReadSession, record_id: UUID) -> bool:

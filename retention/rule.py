@@ -16,7 +16,7 @@ from uuid import UUID
 
 from accounts.entities import COUNTRIES
 from core.errors import Invalid
-from records import file_plan
+from records import case_file, file_plan
 from retention import facts
 from retention.anchor import ANCHORS, Anchor, Calendar, anchored
 from retention.period import ROUNDINGS, BeyondCalendar, Period, Rounding, add, rounded
@@ -31,53 +31,9 @@ CONFIDENCES: tuple[Confidence, ...] = ("verified", "unverified")
 EU = "EU"
 """Beside the countries: law that binds in every member state."""
 
-TRIGGERS: tuple[str, ...] = (
-    # the record itself
-    "document_created",
-    "document_period_end",
-    "document_superseded",
-    "record_made",
-    "recorded",
-    "sent_or_received",
-    "last_entry",
-    # accounts and taxes
-    "accounts_prepared",
-    "accounts_approved",
-    "tax_return_filed",
-    "tax_return_deadline",
-    "tax_payment_due",
-    "tax_due_or_paid",
-    "payment_made",
-    "transaction_completed",
-    "first_use",
-    "asset_end_of_life",
-    "asset_end_of_useful_life",
-    # contracts and cases
-    "contract_start",
-    "contract_end",
-    "claim_due",
-    "delivery_or_performance",
-    "business_relationship_end",
-    "procedure_closed",
-    "proceeding_closed",
-    "case_closed",
-    "audit_completed",
-    # people
-    "hire_date",
-    "employment_start",
-    "employment_end",
-    "last_contact",
-    "rejection_received",
-    "last_wage_entry",
-    "following_pay_reference_period_end",
-    "contribution_due",
-    "social_insurance_audit_completed",
-    "accident_date",
-    "exposure_end",
-    # data protection
-    "consent_withdrawn",
-    "erasure_granted",
-)
+OWN: tuple[str, ...] = ("document_created", "record_made", "recorded", "sent_or_received")
+"""What each document has of its own: the day it bears."""
+TRIGGERS: tuple[str, ...] = (*OWN, *case_file.TRIGGERS)
 """The events a period may start with. A word of its own nobody would ever state, so a rule may not invent one."""
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,79}\Z")

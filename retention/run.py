@@ -103,13 +103,18 @@ def most_at_once(total: int, *, percent: int, free: int) -> int:
 
 
 def stops_of(
-    touched: Mapping[tuple[UUID, str], int], totals: Mapping[tuple[UUID, str], int], *, percent: int, free: int
+    touched: Mapping[tuple[UUID, str], int],
+    totals: Mapping[tuple[UUID, str], int],
+    *,
+    percent: int,
+    free: int,
+    own: Mapping[UUID, int] | None = None,
 ) -> list[Stop]:
-    """The classes, by entity and code, of which ``touched`` is too much."""
+    """The classes, by entity and code, of which ``touched`` is too much; ``own``: percent of entities that set it."""
     found = []
     for (entity, code), records in sorted(touched.items(), key=lambda item: (str(item[0][0]), item[0][1])):
         total = max(totals.get((entity, code), 0), records)
-        most = most_at_once(total, percent=percent, free=free)
+        most = most_at_once(total, percent=(own or {}).get(entity, percent), free=free)
         if records > most:
             found.append(Stop(entity, code, records, total, most))
     return found

@@ -19,6 +19,7 @@ Format = Literal["yaml", "csv"]
 FORMATS: tuple[Format, ...] = ("yaml", "csv")
 MEDIA_TYPES: dict[Format, str] = {"yaml": "application/yaml", "csv": "text/csv"}
 MOST_BYTES, MOST_RULES, MOST_TOLD = 1_000_000, 2_000, 20
+_MOST_DEEP = 20
 _SCHEMA = "muniment-retention-rules/1"
 _HEAD = "# Retention rules of Muniment. Edit and import them again: what is changed becomes drafts.\n"
 _FORMULA = ("=", "+", "-", "@")
@@ -105,10 +106,14 @@ def _yaml(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _rows_of_yaml(text: str) -> Iterator[tuple[int, dict[str, Any] | Fault]]:
+    depth = 0
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent) and event.start_mark:
                 raise BadFile(f"line {event.start_mark.line + 1}: write it out, aliases are not read")
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _MOST_DEEP:  # Each further level makes whatever follows dearer to read.
+                raise BadFile("this is not YAML of rules: lists stand in lists without end")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1

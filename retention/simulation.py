@@ -6,17 +6,18 @@ list is not stored: it is reckoned again while it is read.
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import JSON, ForeignKey, LargeBinary, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts import entities
+from accounts.entities import LegalEntity
 from accounts.principal import Principal
 from audit.intake import append
 from core import jobs
@@ -27,7 +28,7 @@ from core.errors import Conflict, Invalid, NotFound
 from core.identifiers import new_id
 from records import file_plan
 from retention import date_batch, fact, record_facts, schedule
-from retention.date_events import Simulated
+from retention.date_events import Simulated, SimulationAsked
 from retention.dating import Dates, Reckoner, reckoner_of
 from retention.fact import NOTHING
 from retention.record_facts import Seen
@@ -35,7 +36,7 @@ from retention.rule import Rule
 from retention.schedule import DRAFT, PUBLISHED, RetentionRule
 from retention.schedule_versions import Standing, in_force
 
-Kind = Literal["rules", "retire", "class"]
+Kind = Literal["rules", "retire", "class", "calendar", "hold", "release"]
 FRESH_FOR = timedelta(hours=24)
 SAMPLES = 20
 MOST_RULES = 400
@@ -68,11 +69,12 @@ class Simulation(MainTable):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     entity: Mapped[UUID] = mapped_column(ForeignKey("legal_entities.id"), index=True)
     kind: Mapped[str] = mapped_column(String(10))
-    """``rules``: drafts published; ``retire``: rules taken out; ``class``: records of one class put into another."""
+    """``rules``: drafts published; ``retire``: rules taken out; ``class``: records of one class put into another;
+    ``calendar``: another time zone or fiscal year; ``hold``, ``release``: see ``retention.hold_simulation``."""
     versions: Mapped[list[str]] = mapped_column(JSON)
     """Ids of the rule versions, as hex, sorted."""
-    spec: Mapped[dict[str, str]] = mapped_column(JSON)
-    """``from_class`` and ``to_class``, for a change of class."""
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """``from_class`` and ``to_class``; ``zone`` and ``fiscal_year_start``; a hold's scope; or a ``hold``."""
     asked_by: Mapped[UUID | None]
     asked_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -84,16 +86,21 @@ class Simulation(MainTable):
     """``Result.to_json``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """One record whose dates would be others."""
 
-    record: UUID
+    row: str | UUID
+    """Its id, as its row has it or read."""
     record_class: str | None
     now: Dates
     then: Dates
     eligible_now: bool
     eligible_then: bool
+
+    @property
+    def record(self) -> UUID:
+        """Its id."""
+        return record_facts.as_id(self.row)
 
 
 @dataclass(slots=True)
@@ -105,9 +112,9 @@ class Result:
     becoming: int = 0
     """Eligible at once, and not now."""
     ceasing: int = 0
-    by_class: dict[str, Counter[str]] = field(default_factory=dict)
+    by_class: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Class, then ``moved``, ``becoming``, ``ceasing``, ``sooner``, ``later``."""
-    by_year: dict[str, Counter[str]] = field(default_factory=dict)
+    by_year: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """Year in which they would become eligible, or the state without a date, likewise."""
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -121,13 +128,13 @@ class Result:
         if each.eligible_now and not each.eligible_then:
             self.ceasing += 1
             kinds.append("ceasing")
-        if each.now.retain_through and each.then.retain_through:
+        if each.now.retain_through and each.then.retain_through and each.now.retain_through != each.then.retain_through:
             kinds.append("sooner" if each.then.retain_through < each.now.retain_through else "later")
         then = each.then
         year = str(then.eligible_from.year) if then.eligible_from is not None else then.state
         for kind in kinds:
-            self.by_class.setdefault(each.record_class or "", Counter())[kind] += 1
-            self.by_year.setdefault(year, Counter())[kind] += 1
+            self.by_class[each.record_class or ""][kind] += 1
+            self.by_year[year][kind] += 1
         shown = kinds[1] if len(kinds) > 1 else "moved"
         some = self.samples.setdefault(shown, [])
         if len(some) < SAMPLES:
@@ -151,7 +158,7 @@ class Change:
     def __init__(self, session: ReadSession, row: Simulation, at: datetime) -> None:
         self.today = civil_date(at, entities.get(session, row.entity).zone)
         self.now = reckoner_of(session, row.entity, at)
-        self.then = self.now if row.kind == "class" else _schedule_then(session, row, self.today)
+        self.then = self.now if row.kind == "class" else _schedule_then(session, row, at)
         self.at = at
         self._to_class = row.spec.get("to_class")
         self._from = _with_below(row.spec["from_class"]) if "from_class" in row.spec else frozenset()
@@ -159,11 +166,13 @@ class Change:
     def differences(self, session: ReadSession, rows: Sequence[Any]) -> list[Difference]:
         """Those of the records whose dates would be others."""
         gathered = record_facts.gather(session, rows)
+        all_now = self.now.dates_of(rows, gathered)
+        if self._to_class is None:
+            all_then = self.then.dates_of(rows, gathered)
+        else:
+            all_then = [self.then.dates(self._moved(gathered.seen(row))) for row in rows]
         found = []
-        for row in rows:
-            seen = gathered.seen(row)
-            now = self.now.dates(seen)
-            then = self.then.dates(self._moved(seen))
+        for row, now, then in zip(rows, all_now, all_then, strict=True):
             # ``Dates`` of other rules differ in rule and basis, too, without any date being another.
             if (now.state, now.retain_through, now.eligible_at, now.action) == (
                 then.state,
@@ -172,11 +181,7 @@ class Change:
                 then.action,
             ):
                 continue
-            found.append(
-                Difference(
-                    record_facts.as_id(row.id), row.record_class, now, then, self._eligible(now), self._eligible(then)
-                )
-            )
+            found.append(Difference(row.id, row.record_class, now, then, self._eligible(now), self._eligible(then)))
         return found
 
     def _moved(self, seen: Seen) -> Seen:
@@ -185,9 +190,14 @@ class Change:
         return seen._replace(record_class=self._to_class)
 
     def _eligible(self, dates: Dates) -> bool:
-        if dates.eligible_at is not None:
-            return dates.eligible_at <= self.at
-        return dates.eligible_from is not None and dates.eligible_from <= self.today
+        return is_eligible(dates, self.today, self.at)
+
+
+def is_eligible(dates: Dates, today: date, at: datetime) -> bool:
+    """Whether the period is over by now, whatever else stands against destruction."""
+    if dates.eligible_at is not None:
+        return dates.eligible_at <= at
+    return dates.eligible_from is not None and dates.eligible_from <= today
 
 
 def ask(
@@ -213,6 +223,8 @@ def ask(
     spec: dict[str, str] = {}
     if kind == "class":
         spec = _class_change(from_class, to_class)
+    elif kind not in ("rules", "retire"):
+        raise NothingToSimulate("ask for a calendar or a hold by what names them")
     else:
         rows = [session.get(RetentionRule, each) for each in ids]
         wanted = DRAFT if kind == "rules" else PUBLISHED
@@ -222,20 +234,68 @@ def ask(
             or any(r is None or r.entity != entity or r.state != wanted for r in rows)
         ):
             raise NothingToSimulate("name drafts to publish, or published rules to retire, of this legal entity")
-    row = Simulation(
+    row = begin(session, entity, kind, spec, versions=ids, by=by, at=at)
+    return stand(session, row, spec, by=by, at=at, with_job=with_job)
+
+
+def ask_calendar(
+    session: WriteSession, entity: UUID, *, zone: str, fiscal_year_start: str, by: Principal, at: datetime,
+    with_job: bool = True,
+) -> Simulation:  # fmt: skip
+    """Have another time zone or fiscal year of an entity simulated.
+
+    Raises:
+        NotAllowed: ``by`` does not see the entity's retention.
+        InvalidEntity: no such zone or day.
+        NothingToSimulate: it is so.
+    """
+    entities.check_calendar(zone, fiscal_year_start)
+    home = entities.get(session, entity)
+    if (home.zone, home.fiscal_year_start) == (zone, fiscal_year_start):
+        raise NothingToSimulate("the entity reckons by this calendar already")
+    row = begin(session, entity, "calendar", {}, by=by, at=at)
+    spec = {"zone": zone, "fiscal_year_start": fiscal_year_start}
+    return stand(session, row, spec, by=by, at=at, with_job=with_job)
+
+
+def begin(
+    session: ReadSession, entity: UUID, kind: Kind, spec: dict[str, Any], *, versions: Sequence[UUID] = (),
+    by: Principal, at: datetime,
+) -> Simulation:  # fmt: skip
+    """A simulation that does not stand in the database yet.
+
+    Raises:
+        NotAllowed: ``by`` does not see the entity's retention.
+    """
+    by.require(READ, entity=entity)
+    return Simulation(
         id=new_id(),
         entity=entity,
         kind=kind,
-        versions=[each.hex for each in ids],
+        versions=[each.hex for each in versions],
         spec=spec,
         asked_by=by.id,
         asked_at=at,
         inputs=bytes(32),
         schedule=0,
     )
+
+
+def stand(
+    session: WriteSession, row: Simulation, spec: dict[str, Any], *, by: Principal, at: datetime, with_job: bool
+) -> Simulation:
+    """Write down that it was asked for, and leave the job."""
+    row.spec = spec
     row.inputs, row.schedule = inputs_of(session, row, at)
     session.add(row)
     session.flush()
+    event = SimulationAsked(
+        by=by.actor, entity=row.entity, simulation=row.id, kind=row.kind,
+        versions=tuple(UUID(hex=each) for each in row.versions), inputs=row.inputs,
+        from_class=spec.get("from_class"), to_class=spec.get("to_class"),
+        hold=UUID(hex=spec["hold"]) if "hold" in spec else None,
+    )  # fmt: skip
+    append(session, event, at=at)
     if with_job:
         jobs.add(
             session, "retention.simulate", queue="maintenance", at=at, subject=row.id, priority=3, simulation=row.id
@@ -312,8 +372,10 @@ def inputs_of(session: ReadSession, row: Simulation, at: datetime) -> tuple[byte
     """Digest of what a simulation rests on beside the records, and the number of the schedule."""
     number = schedule.revision(session, row.entity)
     drafts = [session.get(RetentionRule, UUID(hex=each)) for each in row.versions]
+    home = entities.get(session, row.entity)
     content = {
-        "day": civil_date(at, entities.get(session, row.entity).zone).isoformat() if row.kind == "rules" else "",
+        "calendar": [home.zone, home.fiscal_year_start],
+        "day": civil_date(at, home.zone).isoformat() if row.kind == "rules" else "",
         "kind": row.kind,
         "schedule": number,
         "spec": row.spec,
@@ -324,8 +386,14 @@ def inputs_of(session: ReadSession, row: Simulation, at: datetime) -> tuple[byte
     return hashlib.sha256(b"muniment/simulation/1\0" + canonical(content)).digest(), number
 
 
-def _schedule_then(session: ReadSession, row: Simulation, today: date) -> Reckoner:
+def _schedule_then(session: ReadSession, row: Simulation, at: datetime) -> Reckoner:
     home = entities.get(session, row.entity)
+    today = civil_date(at, home.zone)
+    if row.kind == "calendar":
+        spec = row.spec
+        home = LegalEntity(id=home.id, zone=spec["zone"], fiscal_year_start=spec["fiscal_year_start"])
+        rules = schedule.published(session, row.entity, civil_date(at, home.zone))
+        return Reckoner(home, rules, 0, fact.stated(session, [row.entity]).get(row.entity, NOTHING))
     changed = [session.get_one(RetentionRule, UUID(hex=each)) for each in row.versions]
     query = select(RetentionRule).where(RetentionRule.entity == row.entity, RetentionRule.in_force_on.is_not(None))
     standing = [each.standing() for each in session.scalars(query)]
@@ -340,9 +408,9 @@ def _schedule_then(session: ReadSession, row: Simulation, today: date) -> Reckon
             begin = stated.valid_from if later and stated.valid_from is not None else today
             day = max(day, begin)
             standing.append(Standing(each.rule, each.value(), stated.transition, begin, None))
-    rules: tuple[Rule, ...] = in_force(standing, day)
+    changed_rules: tuple[Rule, ...] = in_force(standing, day)
     known = fact.stated(session, [row.entity]).get(row.entity, NOTHING)
-    return Reckoner(home, rules, 0, known)
+    return Reckoner(home, changed_rules, 0, known)
 
 
 def _class_change(from_class: str | None, to_class: str | None) -> dict[str, str]:

@@ -34,7 +34,7 @@ class RecordStub(MainTable):
     entity: Mapped[UUID]
     number: Mapped[str] = mapped_column(String(9), unique=True)
     kind: Mapped[str] = mapped_column(String(12))
-    """``disposition`` or ``withdrawal``."""
+    """``disposition``, ``transfer`` or ``withdrawal``."""
     record_class: Mapped[str | None] = mapped_column(String(60))
     document_date: Mapped[date | None]
     captured_at: Mapped[datetime]
@@ -49,7 +49,7 @@ class RecordStub(MainTable):
 
 def of_record(row: Record, *, kind: str, rule: UUID | None, at: datetime) -> RecordStub:
     """The stub of a record that goes now."""
-    shown_class, shown_date = _allowed(row) if kind == "disposition" else (None, None)
+    shown_class, shown_date = (None, None) if kind == "withdrawal" else _allowed(row)
     return RecordStub(
         record=row.id,
         entity=row.entity,

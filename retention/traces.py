@@ -57,6 +57,28 @@ register(
     TableTrace("approvals", "person", ("person",), end="kept", why="ids: who approved what"),
     TableTrace("disposition_terms", "person", ("set_by",), end="kept", why="an id: who set quorum and days of grace"),
     TableTrace(
+        "terms_changes",
+        "person",
+        ("asked_by", "decided_by"),
+        end="kept",
+        why="ids: who asked for other terms of retention, and who confirmed them",
+    ),
+    TableTrace(
+        "packages",
+        "person",
+        ("taken_by", "stated_by", "confirmed_by", "ended_by"),
+        end="kept",
+        why="ids: who handed records to an archive, and who confirmed that; the sealed package goes with its own key",
+    ),
+    TableTrace("permanent_keepings", "record", ("record",)),
+    TableTrace(
+        "permanent_keepings",
+        "person",
+        ("decided_by", "end_asked_by", "ended_by"),
+        end="kept",
+        why="ids: who decided to keep a record, and who ended that",
+    ),
+    TableTrace(
         "destructions",
         "record",
         ("record",),

@@ -8,7 +8,8 @@ is the later of floor and purpose, and the slack for review and destruction.
 
 What cannot be decided is not guessed. A floor beyond a ceiling goes to a person (``conflict``);
 a rule whose event is not known leaves the record ``awaiting_trigger``; where no rule applies it
-is ``no_rule``. None of these has a date, and a record without a date is never eligible. Where it
+is ``no_rule``. None of these has a date, and a record without a date is never eligible. What two persons decided to
+keep is ``permanent`` whatever its rules say, and a ``conflict`` under a statutory maximum. Where it
 is not certain that a class concerns the record, its floor counts and its maximum does not.
 
 Pure: the same rules and facts always give the same verdict. A verdict says nothing of holds;
@@ -114,10 +115,10 @@ class _Weighing:
         self.ceiling = _shortest(r for r in dated if r.rule.bound == "maximum")
 
     def verdict(self) -> Verdict:
-        if self.permanent:
+        if self.permanent or self.facts.kept is not None:
             if self.ceiling is not None:
                 return self._undated("conflict")
-            return self._undated("permanent", winner=min(self.permanent, key=_name))
+            return self._undated("permanent", winner=min(self.permanent, key=_name, default=None))
         if self.floor is not None and self.ceiling is not None and _ends_before(self.ceiling, self.floor):
             return self._undated("conflict")
         if self.open:
@@ -168,7 +169,7 @@ class _Weighing:
         return End(min(earlier, end.through))
 
     def _undated(self, state: State, winner: Reckoning | None = None, missing: Iterable[str] = ()) -> Verdict:
-        floor_open = any(r.rule.bound == "minimum" for r in self.open) or bool(self.permanent)
+        floor_open = any(r.rule.bound == "minimum" for r in self.open) or bool(self.permanent) or state == "permanent"
         purpose_open = any(r.rule.bound in ("limitation", "guidance") for r in self.open)
         return Verdict(
             state,
@@ -179,7 +180,7 @@ class _Weighing:
             None if purpose_open else _through(self.purpose),
             _through(self.ceiling),
             None if winner is None else winner.rule,
-            None if winner is None else winner.rule.action,
+            "permanent" if state == "permanent" else None,
             tuple(sorted(missing)),
             self._considered(winner, state),
         )
@@ -210,7 +211,7 @@ class _Weighing:
         if not r.certain and r.rule.bound == "maximum":
             return "class_uncertain"
         if state == "permanent":
-            return "kept_permanently"
+            return "kept_by_decision" if winner is None else "kept_permanently"
         if r.rule.action == "permanent" or (state == "conflict" and r in (self.floor, self.ceiling)):
             return "floor_beyond_maximum"
         if r.standing == "awaiting":

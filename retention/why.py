@@ -16,7 +16,7 @@ from uuid import UUID
 
 from retention import facts as fact_classes
 from retention.facts import Match
-from retention.reckoning import Facts, Step, reckon, same_end
+from retention.reckoning import Facts, KeptByDecision, Step, reckon, same_end
 from retention.rule import Rule
 from retention.verdict import CLASS_CONFIRMED, Considered, Verdict, decide, doubt_about
 from retention.why_sentences import Sentence, tell
@@ -100,6 +100,7 @@ class Why:
             "action": verdict.action,
             "missing": list(verdict.missing),
             "winner": None if verdict.winner is None else _rule(verdict.winner),
+            "kept_by_decision": _kept(self.facts.kept),
             "calendar": {
                 "zone": self.facts.calendar.zone,
                 "fiscal_year_start": self.facts.calendar.fiscal_year_start,
@@ -194,6 +195,12 @@ def _condition(match: Match, rules: Sequence[Rule], facts: Facts) -> Change:
         then=decide(rules, replace(facts, classes=(*narrowed, replace(match, certain=True)))),
         otherwise=decide(rules, replace(facts, classes=others)),
     )
+
+
+def _kept(kept: KeptByDecision | None) -> dict[str, Any] | None:
+    if kept is None:
+        return None
+    return {"id": str(kept.id), "authority": kept.authority, "since": _iso(kept.since)}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

@@ -91,6 +91,12 @@ class _Telling:
             yield _("No rule of the schedule concerns it, so it has no date: it is kept and never proposed.")
         elif verdict.state == "permanent":
             yield _("Kept permanently: it is never proposed for destruction.")
+            kept = self.why.facts.kept
+            if self.verdict.winner is None and kept is not None:
+                yield _("Two persons decided so on %(day)s (%(basis)s); two persons can end it.") % {
+                    "day": self.day(kept.since.date()),
+                    "basis": kept.authority,
+                }
         else:
             yield from self._conflict()
         if verdict.state != "permanent":
@@ -106,12 +112,16 @@ class _Telling:
                 "day": self.day(ceiling),
                 "basis": statute.rule.legal_basis,
             }
+        elif self.verdict.winner is not None and today > ceiling:
+            yield _("Its period is over: it can be proposed, and %(slack)s are meant for review and destruction.") % {
+                "slack": words.period(self.verdict.winner.room, self.language),
+            }
         elif self.verdict.winner is not None:
             yield _("It is to be gone by %(day)s: that leaves %(slack)s for review and destruction.") % {
                 "day": self.day(ceiling),
                 "slack": words.period(self.verdict.winner.room, self.language),
             }
-        if today > ceiling:
+        if statute is not None and today > ceiling:
             yield _("That day has passed: it is overdue.")
 
     def _conflict(self) -> Iterator[str]:
@@ -119,6 +129,9 @@ class _Telling:
         yield _(
             "Two provisions contradict each other, so no date was set. A person has to decide; until then it is kept."
         )
+        kept = self.why.facts.kept
+        if kept is not None:
+            yield _("To be kept permanently by decision: %(basis)s.") % {"basis": kept.authority}
         for considered in self.why.concerned:
             if considered.reason != "floor_beyond_maximum":
                 continue

@@ -153,6 +153,7 @@ def reasons(_: Gettext) -> dict[str, str]:
         "other_class": _("It is for another class of record."),
         "class_uncertain": _("Whether its class concerns the record is not certain, so its maximum is not applied."),
         "kept_permanently": _("Another rule asks to keep the record permanently."),
+        "kept_by_decision": _("Two persons decided to keep the record permanently."),
     }
 
 

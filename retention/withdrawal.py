@@ -6,10 +6,11 @@ is readable as before. Only within 30 days of the capture: what was relied on fo
 hold it is refused, at the asking, at the confirmation and once more before the destruction.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import JSON, Index, LargeBinary, String, select
+from sqlalchemy import JSON, Index, LargeBinary, String, func, or_, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import NotAllowed, Principal
@@ -21,7 +22,8 @@ from core.identifiers import new_id
 from records import access, placement, record
 from records.record import WITHDRAWN, Record
 from retention.disposition_events import WithdrawalAsked, WithdrawalDecided
-from retention.hold import blockers_of, lock_holds
+from retention.hold import lock_holds
+from retention.last_look import blocked_by
 from vault.keyring import Keyring
 from vault.sealed import open_text, seal_text
 
@@ -30,6 +32,8 @@ ASKED, CONFIRMED, REFUSED, EXECUTING, DONE = "asked", "confirmed", "refused", "e
 DESTROY = "retention.destroy"
 """Name of the job that destroys what was confirmed."""
 MOST_REASON = 500
+APPROVE = "disposition.approve"
+"""Who confirms."""
 
 
 class OnHold(Conflict):
@@ -141,7 +145,7 @@ def decide(session: WriteSession, withdrawal_id: UUID, *, confirmed: bool, by: P
     row = session.get_one(Withdrawal, withdrawal_id, with_for_update=True, populate_existing=True)
     own = row.asked_by == by.person
     if confirmed or not own:
-        by.require("disposition.approve", entity=row.entity)
+        by.require(APPROVE, entity=row.entity)
     if own and confirmed:
         raise OwnWithdrawal("ask a second person")
     if row.state != ASKED:
@@ -166,20 +170,34 @@ def decide(session: WriteSession, withdrawal_id: UUID, *, confirmed: bool, by: P
     return row
 
 
-def open_ones(session: ReadSession, *, by: Principal) -> list[Withdrawal]:
-    """Withdrawals that wait for somebody, of those ``by`` knows of, the oldest first."""
-    waiting = select(Withdrawal).where(Withdrawal.state.in_((ASKED, CONFIRMED, EXECUTING)))
-    return [row for row in session.scalars(waiting.order_by(Withdrawal.asked_at, Withdrawal.id)) if _sees(row, by)]
+def listed(session: ReadSession, *, by: Principal, over: bool = False, limit: int = 200) -> list[Withdrawal]:
+    """Withdrawals that ``by`` knows of: those that wait for somebody, the oldest first; ``over``: the last decided."""
+    query = select(Withdrawal).where(or_(Withdrawal.asked_by == by.id, Withdrawal.entity.in_(by.entities_for(APPROVE))))
+    if over:
+        query = query.where(Withdrawal.state.in_((REFUSED, DONE)))
+        query = query.order_by(Withdrawal.decided_at.desc(), Withdrawal.id.desc())
+    else:
+        query = query.where(Withdrawal.state.in_((ASKED, CONFIRMED, EXECUTING)))
+        query = query.order_by(Withdrawal.asked_at, Withdrawal.id)
+    return list(session.scalars(query.limit(limit)))
 
 
-def reason_of(session: ReadSession, row: Withdrawal, keys: Keyring) -> str:
-    """Why it is withdrawn; empty once the record is destroyed. For who was given the withdrawal."""
-    key = keys.get_many(session, [row.id]).get(row.id)
-    return "" if key is None else open_text(key, row.id, None, "reason", row.reason_sealed)
+def count_waiting(session: ReadSession, *, by: Principal) -> int:
+    """How many withdrawals wait for the word of somebody like ``by``."""
+    mine = Withdrawal.entity.in_(by.entities_for(APPROVE)), Withdrawal.asked_by != by.person
+    return session.scalar(select(func.count()).select_from(Withdrawal).where(Withdrawal.state == ASKED, *mine)) or 0
+
+
+def reasons_of(session: ReadSession, rows: Sequence[Withdrawal], keys: Keyring) -> dict[UUID, str]:
+    """Why each is withdrawn, by id; without those whose record is destroyed. Whoever shows it logs it first."""
+    known = keys.get_many(session, [row.id for row in rows])
+    return {
+        row.id: open_text(known[row.id], row.id, None, "reason", row.reason_sealed) for row in rows if row.id in known
+    }
 
 
 def _sees(row: Withdrawal, by: Principal) -> bool:
-    return by.id == row.asked_by or by.may("disposition.approve", entity=row.entity) or by.kind == "system"
+    return by.id == row.asked_by or by.may(APPROVE, entity=row.entity) or by.kind == "system"
 
 
 def family_of(session: ReadSession, row: Record) -> list[Record]:
@@ -198,8 +216,8 @@ def records_of(session: ReadSession, row: Withdrawal) -> list[Record]:
 
 
 def _refuse_blocked(session: ReadSession, family: list[Record]) -> None:
-    for blockers in blockers_of(session, [each.id for each in family]).values():
-        raise OnHold("ask whoever looks after the hold", kind=blockers[0].kind)
+    for kind in blocked_by(session, [each.id for each in family]).values():
+        raise OnHold("ask whoever looks after the hold or restriction", kind=kind)
 
 
 def _open_again(session: WriteSession, row: Withdrawal, at: datetime) -> None:

@@ -32,7 +32,7 @@ def who(entry: TrailEntry, reader: UUID | None, departments: Mapping[UUID, str])
 def sentence(entry: TrailEntry, reader: UUID | None, departments: Mapping[UUID, str]) -> str:
     """One entry, told."""
     subject = who(entry, reader, departments)
-    found = _phrase(entry)
+    found = phrase(entry)
     if found:
         return f"{subject} {found}"
     described = description_of(entry.action)
@@ -68,6 +68,8 @@ def way(code: str) -> str:
         "history_shown": _("history"),
         "handed_over": _("taken away for an audit"),
         "work": _("the program’s own reading"),
+        "package_taken": _("taken away in a package"),
+        "packed": _("packed by the program"),
     }.get(code, code.replace("_", " "))
 
 
@@ -86,7 +88,8 @@ def filter_name(code: str) -> str:
     }.get(code, code)
 
 
-def _phrase(entry: TrailEntry) -> str:
+def phrase(entry: TrailEntry) -> str:
+    """What was done, after its subject; empty where the action has no words of its own."""
     details = entry.details
     records = sum(1 for thing in entry.objects if thing.kind == "record")
     if entry.action == "record.captured":
@@ -134,6 +137,7 @@ def _phrase(entry: TrailEntry) -> str:
         "hold.reviewed": _("looked at a hold again and kept it."),
         "hold.review_due": _("reminded the owner of a hold of its review."),
         "hold.notice_given": _("told people of a hold."),
+        "hold.notice_shown": _("was shown notices about holds."),
         "hold.notice_acknowledged": _("acknowledged the notice of a hold."),
         "record.regime_changed": _("brought a record under another access regime."),
         "record.regime_asked": _("asked that a record be opened again."),
@@ -143,6 +147,15 @@ def _phrase(entry: TrailEntry) -> str:
         "regime_reader.ended": _("ended that somebody reads records of an access regime."),
         "retention.fact_stated": _("stated an event of a record, or a fact that a rule asks for."),
         "retention.date_changed": _("reckoned retention dates that had changed."),
+        "retention.terms_asked": _("asked for other terms of retention; they wait for a second person."),
+        "retention.terms_changed": _("put other terms of retention in force."),
+        "retention.terms_refused": _("refused other terms of retention, or took them back."),
+        "retention.words_shown": _("read what was written about dispositions, wrong uploads or copies outside."),
+        "retention.simulation_asked": _("asked what a change would do to retention dates."),
+        "retention.simulation_list_taken": _("took the list of a simulation."),
+        "disclosure.noted": _("wrote down a copy outside, or what became of it."),
+        "capture.withdrawal_asked": _("closed a wrong upload and asked that it be withdrawn."),
+        "capture.withdrawal_decided": _("decided on a wrong upload that somebody else had closed."),
         "retention.simulated": _("reckoned what a change would do to retention dates."),
         "retention.why_shown": _("looked at why a record has its date."),
         "retention.rule_drafted": _("drafted a version of a retention rule."),

@@ -128,7 +128,7 @@ def _told(run: Runtime, content: dict[str, Any], by: Principal, request_id: str)
         "records": [_record(each) for each in content["records"]],
         "locked": [(show_record_number(each["number"]), one) for each in content["records"] for one in _locked(each)],
         "outside": [
-            (show_record_number(each["number"]), _outside(one["kind"]))
+            (show_record_number(each["number"]), outside(one["kind"]))
             for each in content["records"]
             for one in each.get("outside", [])
         ],
@@ -140,7 +140,7 @@ def _record(each: dict[str, Any]) -> dict[str, Any]:
     return {
         "number": show_record_number(each["number"]),
         "class": words.record_class(each["class"]) if each.get("class") else "",
-        "basis": rule.get("legal_basis", ""),
+        "basis": each.get("authority") or rule.get("legal_basis", ""),
         "rule": f"{rule['code']} · {_('version %(number)s') % {'number': rule['version']}}" if rule else "",
         "period": _period(rule.get("period", "")),
         "event": _event(rule),
@@ -148,7 +148,15 @@ def _record(each: dict[str, Any]) -> dict[str, Any]:
         "digests": [(one["sha256"], one["bytes"]) for one in each["versions"]],
         "gone_at": from_us(max(each[name] for name in ("begun_at", "index_at", "objects_at", "keys_at"))),
         "entry": each["entry"],
+        "transferred": _transferred(each.get("transferred")),
     }
+
+
+def _transferred(told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Which archive has the record, and who said so."""
+    if told is None:
+        return None
+    return {**told, "acknowledged_on": _day(told["acknowledged_on"]), "package": UUID(told["package"])}
 
 
 def _period(text: str) -> str:
@@ -178,7 +186,8 @@ def _locked(each: dict[str, Any]) -> list[str]:
     ]
 
 
-def _outside(code: str) -> str:
+def outside(code: str) -> str:
+    """What kind of copy outside it is."""
     return {
         "share": _("shared copy"),
         "export": _("export"),

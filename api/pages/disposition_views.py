@@ -19,7 +19,7 @@ from core.database import ReadSession
 from records import case_file
 from records.record import Record
 from retention import batch as batches
-from retention import blocker, why_words
+from retention import blocker, ceiling, why_words
 from retention.batch import Batch, Counts, Item
 from retention.blocker import Blocker
 from retention.record_date import RecordDate, dates_of
@@ -93,6 +93,16 @@ class ItemView:
     def decision(self) -> str:
         """The code of the decision; empty where there is none."""
         return self.item.decision or ""
+
+    @property
+    def to_class(self) -> str:
+        """Code of the class it is to come into; empty where none is decided."""
+        return (self.item.to_class or "") if self.item.decision == "reclassify" else ""
+
+    @property
+    def authority(self) -> str:
+        """What a transfer or permanent keeping rests on; empty where its rule says it."""
+        return self.item.authority or ""
 
     @property
     def until(self) -> date | None:
@@ -171,7 +181,7 @@ def item_views(
             blockers=tuple(blocker_line(each) for each in blocked.get(row.record, ())),
             reason=reasons.get(row.record, ""),
             said=said_of(row),
-            late="" if row.decision == "extend" else late_line(dates.get(row.record), at, zones),
+            late="" if row.decision == "extend" else late_line(dates.get(row.record), rules.get(row.rule), at, zones),
         )
         for row in rows
     ]
@@ -207,14 +217,19 @@ def blocker_line(each: Blocker) -> str:
     return line % {"kind": kind, "day": shown.day(each.review_on)}
 
 
-def late_line(row: RecordDate | None, at: datetime, zones: Mapping[UUID, str]) -> str:
-    """That a ceiling is near or over; empty where none is."""
+def late_line(row: RecordDate | None, rule: Rule | None, at: datetime, zones: Mapping[UUID, str]) -> str:
+    """That a ceiling is near, or a statute's maximum over; empty where neither is.
+
+    A term for review that has passed is the batch's matter: it says how long it has waited.
+    """
     if row is None or row.ceiling_through is None:
         return ""
     left = row.ceiling_through - civil_date(at, zones[row.entity])
     if left > NEAR_CEILING:
         return ""
     if left < timedelta(0):
+        if not ceiling.is_statutory(row.ceiling_through, row.retain_through, rule):
+            return ""
         return _("overdue since %(day)s") % {"day": shown.day(row.ceiling_through)}
     return _("to be gone by %(day)s") % {"day": shown.day_with_weekday(row.ceiling_through)}
 
@@ -222,15 +237,21 @@ def late_line(row: RecordDate | None, at: datetime, zones: Mapping[UUID, str]) -
 def said_of(row: Item) -> StateWords:
     """What was decided about a record, or what became of it."""
     if row.state == batches.DESTROYED:
-        return StateWords(_("Destroyed"), "done", "check")
+        text = _("Transferred, and destroyed here") if row.decision == "transfer" else _("Destroyed")
+        return StateWords(text, "done", "check")
     if row.state == batches.ITEM_EXECUTING:
         return StateWords(_("Being destroyed"), "info", "turn")
+    if row.state == batches.PACKAGED:
+        return StateWords(_("Packed; waits for the archive"), "waiting", "clock")
     if row.state == batches.SKIPPED:
         return StateWords(_("Passed over: %(reason)s") % {"reason": code_text(row.code)}, "waiting", "attention")
     if row.state == batches.FAILED:
         return StateWords(_("Failed: %(reason)s") % {"reason": code_text(row.code)}, "blocked", "attention")
+    if row.state == batches.KEPT and row.code in ("permanent", "transfer_called_off"):
+        text = _("Kept permanently") if row.code == "permanent" else _("Kept: the transfer was called off")
+        return StateWords(text, "info", "lock")
     if row.state == batches.KEPT:
-        return StateWords(_("Kept"), "info", "check")
+        return StateWords(_("In another class") if row.decision == "reclassify" else _("Kept"), "info", "check")
     if row.decision is None:
         text = _("Open again: %(reason)s") % {"reason": code_text(row.code)} if row.code else _("No decision")
         return StateWords(text, "waiting", "clock")
@@ -243,6 +264,8 @@ def decision_words(code: str) -> StateWords:
         "destroy": StateWords(_("Destroy"), "blocked", "close"),
         "extend": StateWords(_("Keep longer"), "info", "clock"),
         "reclassify": StateWords(_("Another class"), "info", "edit"),
+        "transfer": StateWords(_("Transfer to an archive"), "blocked", "right"),
+        "permanent": StateWords(_("Keep permanently"), "info", "lock"),
     }.get(code, StateWords(code, "info", "info"))
 
 
@@ -258,6 +281,9 @@ def code_text(code: str | None) -> str:
         "not_eligible": _("its period is not over any more"),
         "reclassified": _("it has another class now"),
         "decided_anew": _("it was decided anew"),
+        "unsafe_file": _("the malware scanner did not pass a file of it"),
+        "beyond_maximum": _("a statutory maximum says until when it may be kept"),
+        "kept_in_parent": _("its bytes lie in the mail or archive it was found in"),
     }.get(code or "", (code or _("no reason noted")).replace("_", " "))
 
 
@@ -351,6 +377,7 @@ def _tally(row: Batch, counts: Counts, left: int) -> list[tuple[str, int, str]]:
     states = {
         batches.DESTROYED: (_("destroyed"), "done"),
         batches.ITEM_EXECUTING: (_("being destroyed"), "info"),
+        batches.PACKAGED: (_("packed, waiting for an archive"), "waiting"),
         batches.SKIPPED: (_("passed over"), "waiting"),
         batches.FAILED: (_("failed"), "blocked"),
         batches.KEPT: (_("kept"), ""),
@@ -359,7 +386,13 @@ def _tally(row: Batch, counts: Counts, left: int) -> list[tuple[str, int, str]]:
         (text, counts.states[code], meaning) for code, (text, meaning) in states.items() if counts.states.get(code)
     ]
     if row.state in (*batches.REVIEWED, batches.SUBMITTED, batches.APPROVED):
-        said = {"destroy": _("to destroy"), "extend": _("to keep longer"), "reclassify": _("in another class")}
+        said = {
+            "destroy": _("to destroy"),
+            "extend": _("to keep longer"),
+            "reclassify": _("in another class"),
+            "transfer": _("to transfer"),
+            "permanent": _("to keep permanently"),
+        }
         found += [(text, counts.decisions[code], "") for code, text in said.items() if counts.decisions.get(code)]
         found.append((_("without a decision"), left, "waiting" if left and row.state in batches.REVIEWED else ""))
     return found

@@ -114,10 +114,12 @@ def _places(
         return Place(address, text, icon, here, count, meaning if count else "", first)
 
     found = []
+    # On a narrow screen four places stand below: whoever decides about retention has it there, and files less.
+    decides = by.may("disposition.prepare")
     if by.may("record.read"):
         found.append(place("/search", _("Search"), "search"))
     if by.may("record.capture"):
-        found.append(place("/upload", _("Upload"), "upload"))
+        found.append(place("/upload", _("Upload"), "upload", first=not decides))
     if by.may("record.review"):
         found.append(place("/review", _("Review"), "review", counts.get(record.NEEDS_REVIEW, 0), "waiting"))
     if by.may("record.read"):
@@ -126,7 +128,7 @@ def _places(
     if by.may("case_file.read"):
         found.append(place("/case-files", _("Case files"), "case", first=False))
     if tabs := retention_tabs.tabs(by):
-        here, first = retention_tabs.is_under(path), not by.may("record.read")
+        here, first = retention_tabs.is_under(path), decides or not by.may("record.read")
         meaning: Literal["", "waiting"] = "waiting" if batches_waiting else ""
         found.append(Place(tabs[0][0], _("Retention"), "clock", here, batches_waiting, meaning, first))
     if by.may("person.read"):

@@ -14,7 +14,7 @@ from api.errors import status_of
 from api.i18n import gettext as _
 from api.pages import hold_words, words
 from api.pages.show import Form, Posted, go, page, page_router, to_id
-from app import hold_wanted, holding
+from app import hold_wanted, holding, simulating, words_shown
 from app.hold_wanted import Shown, Wanted
 from app.runtime import Runtime
 from core.clock import civil_date
@@ -69,6 +69,9 @@ def place(request: Request, by: HoldPlacer, run: Run, request_id: RequestId, giv
     try:
         entity = given.id("entity") or _only_entity(run, by)
         scope = hold_wanted.scope_of(run, entity, _wanted(given), by=by)
+        if given.text("step") == "simulate":
+            made = simulating.ask_hold(run, entity, scope, by=by, request=request_id)
+            return go(f"/retention/simulations/{made.id}")
         if given.text("step") != "place":
             found = holding.preview(run, entity, scope, by=by, request=request_id)
             return _form(request, by, run, chosen, given=given, found=found)
@@ -181,10 +184,10 @@ def my_notices(
     """What one was told to keep, and by whom."""
     with run.main.read() as session:
         rows = custodian.told_me(session, by.id) if by.id is not None else []
-        texts = {row.notice: custodian.text_of(session, row.notice, run.keys) for row in rows}
         names = people.reveal_names(session, {row.given_by for row in rows}, run.keys)
     if others := sorted({row.given_by for row in rows} - {by.id}):
         directory.note_shown(run.log, others, by=by, at=now, request=request_id)
+    texts = words_shown.notices(run, rows, by=by, request=request_id)
     return page(request, "notices.html", rows=rows, texts=texts, names=names, done=done)
 
 

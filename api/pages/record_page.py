@@ -14,7 +14,7 @@ from accounts.principal import Principal
 from api.deps import Classifier, Now, Reader, RequestId, Reviewer, Run, WriteSession
 from api.errors import StaleRevision
 from api.i18n import gettext as _
-from api.pages import access_words, hold_words, retention_words, sentences, words
+from api.pages import access_words, disclosures, hold_words, retention_words, sentences, words
 from api.pages.case_names import name_of, named
 from api.pages.frame import departments_of
 from api.pages.show import Form, Posted, fragment, go, page, page_router
@@ -28,7 +28,7 @@ from records.case_file import CaseFile
 from records.placement import Decision
 from records.record import Record
 from records.shown import Detail, Shown
-from retention import record_date, stub
+from retention import disclosure, record_date, stub, withdrawal
 
 router = page_router()
 HISTORY = 100
@@ -55,7 +55,8 @@ class Around:
     """Departments that the reader is told by name."""
     can_change: bool
     can_add_version: bool
-    can_retry: bool
+    can_review: bool
+    can_withdraw: bool
 
 
 @router.get("/records/{record_id}")
@@ -76,12 +77,15 @@ def show_record(
     around = _around(run, detail.record, by, now, request_id)
     current, name, title = _current(detail)
     with run.main.read() as session:
+        copies = len(disclosure.of_record(session, record_id, by=by))
         held = hold_words.badge(session, detail.record, by)
         dated = record_date.dates_of(session, [record_id]).get(record_id)
     return page(
         request,
         "record.html",
         held=held,
+        copies=copies,
+        copy_kinds=disclosures.kinds(),
         dated=dated,
         kept=None if dated is None else retention_words.kept(dated),
         regime_name=hold_words.regime,
@@ -268,7 +272,10 @@ def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id:
         named=named_departments,
         can_change=by.may("record.classify", **here),
         can_add_version=by.may("version.add", **here),
-        can_retry=by.may("record.review", **here),
+        can_review=by.may("record.review", **here),
+        can_withdraw=row.parent is None
+        and now - row.captured_at <= withdrawal.WITHIN
+        and by.may("capture.withdraw", **here),
     )
 
 

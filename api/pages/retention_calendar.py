@@ -20,7 +20,7 @@ from api.pages.show import page, page_router
 from app.runtime import Runtime
 from core.clock import civil_date
 from core.database import ReadSession
-from records.record import Record
+from retention import ceiling
 from retention.record_date import RecordDate
 
 router = page_router()
@@ -29,13 +29,15 @@ MOST_CEILINGS = 200
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """One record whose statutory maximum is near or over."""
+    """One record whose statutory maximum is near or over, or whose time for review and destruction runs out."""
 
     record: UUID
     number: str
     class_text: str
     through: date
     is_over: bool
+    """Whether a statute's maximum has passed."""
+    is_statutory: bool
     is_dated: bool
     """Whether it may be destroyed already; otherwise a person has to look why not."""
 
@@ -131,17 +133,11 @@ def _due(session: ReadSession, places: Collection[UUID], today: date) -> int:
 
 
 def _ceilings(session: ReadSession, places: Collection[UUID], today: date) -> list[Ceiling]:
-    query = (
-        select(RecordDate, Record.number)
-        .join(Record, Record.id == RecordDate.record)
-        .where(RecordDate.entity.in_(places), RecordDate.ceiling_through < today + NEAR_CEILING)
-        .order_by(RecordDate.ceiling_through, RecordDate.record)
-        .limit(MOST_CEILINGS)
-    )
     found = []
-    for row, number in session.execute(query):
+    for each in ceiling.near(session, places, today, today + NEAR_CEILING, limit=MOST_CEILINGS):
+        row = each.row
         is_dated = row.state == "dated" and row.eligible_from is not None and row.eligible_from <= today
         text = words.record_class(row.record_class)
         if (through := row.ceiling_through) is not None:
-            found.append(Ceiling(row.record, number, text, through, through < today, is_dated))
+            found.append(Ceiling(row.record, each.number, text, through, through < today, each.is_statutory, is_dated))
     return found

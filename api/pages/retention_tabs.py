@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, or_, select
 from accounts.principal import Principal
 from api.i18n import gettext as _
 from core.database import ReadSession
+from retention import withdrawal
 from retention.batch import REVIEWED, SUBMITTED, Batch
 
 PREPARE, APPROVE = "disposition.prepare", "disposition.approve"
@@ -23,7 +24,11 @@ ADDRESSES = (
     "/dispositions",
     "/retention/calendar",
     "/certificates",
+    "/keepings",
+    "/disclosures",
+    "/capture-withdrawals",
     "/retention/runs",
+    "/retention/terms",
 )
 """In the order of a record's life."""
 
@@ -39,13 +44,17 @@ def tabs(by: Principal | None) -> list[tuple[str, str]]:
         "/dispositions": _("Disposition"),
         "/retention/calendar": _("Calendar"),
         "/certificates": _("Certificates"),
+        "/keepings": _("Kept permanently"),
+        "/disclosures": _("Copies outside"),
+        "/capture-withdrawals": _("Wrong uploads"),
         "/retention/runs": _("Runs"),
+        "/retention/terms": _("Terms"),
     }
     return [(address, texts[address]) for address in there()]
 
 
 def waiting(session: ReadSession, by: Principal) -> int:
-    """How many batches wait for somebody like ``by``: to be reviewed, or to be approved."""
+    """How many batches and wrong uploads wait for somebody like ``by``: to be reviewed, or for a second person."""
     prepared, approved = (by.entities_for(each) for each in (PREPARE, APPROVE))
     if not prepared and not approved:
         return 0
@@ -53,7 +62,8 @@ def waiting(session: ReadSession, by: Principal) -> int:
         and_(Batch.entity.in_(prepared), Batch.state.in_(REVIEWED)),
         and_(Batch.entity.in_(approved), Batch.state == SUBMITTED),
     )
-    return session.scalar(select(func.count()).select_from(Batch).where(wanted)) or 0
+    batches = session.scalar(select(func.count()).select_from(Batch).where(wanted)) or 0
+    return batches + withdrawal.count_waiting(session, by=by)
 
 
 @lru_cache(maxsize=1)
@@ -67,5 +77,5 @@ def there() -> tuple[str, ...]:
 
 def is_under(path: str) -> bool:
     """Whether a page belongs to "Retention"."""
-    tops = ("/retention", "/holds", "/regimes", "/dispositions", "/certificates")
+    tops = (*(address for address in ADDRESSES if address.count("/") == 1), "/regimes", "/packages")
     return any(path == top or path.startswith(f"{top}/") for top in tops)

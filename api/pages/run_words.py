@@ -7,6 +7,7 @@ def job(code: str) -> str:
     """A job."""
     return {
         "dates": _("Reckon dates"),
+        "regimes": _("Close what is no longer in use"),
         "propose": _("Propose for disposition"),
         "remind": _("Remind of reviews and approvals"),
         "execute": _("Carry out what is approved"),
@@ -45,6 +46,8 @@ def kind(code: str) -> str:
         "stops": _("alarms about stopped runs"),
         "review_overdue": _("alarms about late reviews"),
         "approval_overdue": _("alarms about late approvals"),
+        "transfers_late": _("late transfers"),
+        "transfer_overdue": _("alarms about late transfers"),
         "ceiling_near": _("alarms about ceilings to come"),
         "ceiling_breached": _("alarms about ceilings passed"),
     }
@@ -67,6 +70,8 @@ def kind(code: str) -> str:
         "begun": _("past the point of no return"),
         "locked": _("objects kept by a lock"),
         "batches": _("batches"),
+        "reclassified": _("into another class"),
+        "packed": _("packed"),
         "reviews_late": _("late reviews"),
         "approvals_late": _("late approvals"),
         "schedules_turned": _("schedules with a new rule in force"),
@@ -83,6 +88,7 @@ def kind(code: str) -> str:
         "voided": _("batches not as approved"),
         "near": _("near their ceiling"),
         "breached": _("beyond their ceiling"),
+        "closed": _("into the intermediate archive"),
     }.get(code, code.replace("_", " "))
 
 
@@ -116,6 +122,7 @@ def alarm(code: str) -> tuple[str, str]:
     return {
         "review_overdue": (_("A disposition waits for its review"), _("Decide about its records.")),
         "approval_overdue": (_("A disposition waits for approval"), _("Look at it as a second person.")),
+        "transfer_overdue": (_("A transfer waits"), _("Hand it over, state what the archive says, or call it off.")),
         "ceiling_near": (_("Records reach the day beyond which they may not be kept"), _("Review them now.")),
         "ceiling_breached": (_("Records are kept longer than they may be"), _("Find out what stops them.")),
         "rule_review_due": (_("A retention rule is due for review"), _("Check it against the law of today.")),
@@ -132,6 +139,7 @@ def address_of(code: str) -> str:
     return {
         "review_overdue": "/dispositions/{subject}",
         "approval_overdue": "/dispositions/{subject}",
+        "transfer_overdue": "/packages/{subject}",
         "rule_review_due": "/retention",
         "hold_review_due": "/holds/{subject}",
         "unclassified": "/review",

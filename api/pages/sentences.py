@@ -12,10 +12,11 @@ from uuid import UUID
 
 from api.i18n import gettext as _
 from api.i18n import ngettext
-from api.pages import hold_words, shown, words
+from api.pages import audit_words, hold_words, shown, words
 from audit.events import Actor
 from audit.trail import TrailEntry
 from records.object_lock import CANNOT_LOCK
+from retention import intermediate
 
 TOGETHER = timedelta(minutes=10)
 
@@ -207,6 +208,8 @@ def _caught(_entry: TrailEntry, _n: int, _names: Names) -> str:
 
 
 def _regime(entry: TrailEntry, _n: int, _names: Names) -> str:
+    if entry.basis == intermediate.BASIS:
+        return _("brought it into the intermediate archive, because the active use of its case file has ended.")
     return _("brought it under another access regime: %(before)s before, %(after)s now.") % {
         "before": hold_words.regime(str(entry.details.get("before", ""))).lower(),
         "after": hold_words.regime(str(entry.details.get("after", ""))).lower(),
@@ -222,6 +225,8 @@ def _regime_refused(_entry: TrailEntry, _n: int, _names: Names) -> str:
 
 
 def _anything(entry: TrailEntry, _n: int, _names: Names) -> str:
+    if found := audit_words.phrase(entry):
+        return found
     return _("did something that this page has no sentence for (%(action)s).") % {"action": entry.action}
 
 

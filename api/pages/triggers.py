@@ -1,5 +1,6 @@
 """The trigger inbox: what waits for which event, stating one or many, and a CSV file of them."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -45,29 +46,60 @@ def show_inbox(
 @router.post("/retention/triggers")
 def state_events(request: Request, by: TriggerStater, run: Run, now: Now, given: Form) -> Response:
     """State what was filled in, or what a CSV text says: all of it or nothing."""
-    wrong: list[WrongRow] = []
+    csv_text, filled = given.text("csv"), dict[tuple[str, str, str], str]()
     try:
-        csv_text = given.text("csv")
-        statements = awaiting.parse_csv(csv_text.encode()) if csv_text else _filled_in(given)
-        with run.main.write() as session:
+        if csv_text:
             entity = given.id("entity") or next(iter(by.entities))
-            count = awaiting.state_all(session, entity, statements, by=by, at=now)
+            with run.main.write() as session:
+                count = awaiting.state_all(session, entity, awaiting.parse_csv(csv_text.encode()), by=by, at=now)
+        else:
+            rows = _filled_in(given)
+            filled = {(place, each.number, each.event): each.day for place, each in rows}
+            count = _state_filled_in(run, rows, by, now)
     except (Invalid, Forbidden) as error:
-        if isinstance(error, WrongRows):
-            wrong = list(error.wrong)
-        detail = error.title() if wrong or not error.detail else error.detail
+        wrong = list(error.wrong) if isinstance(error, WrongRows) else []
+        detail = _("some rows cannot be entered") if wrong else error.detail or error.title()
         return _show(
-            request, by, run, now, wrong=detail, rows_wrong=wrong, given=given.text("csv"), status=status_of(error)
-        )
+            request, by, run, now, wrong=detail, rows_wrong=wrong, given=csv_text, filled=filled,
+            status=status_of(error),
+        )  # fmt: skip
     return go("/retention/triggers", done=str(count))
 
 
-def _filled_in(given: Form) -> list[Statement]:
-    rows = zip(given.all("holder"), given.all("number"), given.all("event"), given.all("day"), strict=False)
-    found = [Statement(h.strip(), n.strip(), e.strip(), d.strip()) for h, n, e, d in rows if n.strip() and d.strip()]
+def _filled_in(given: Form) -> list[tuple[str, Statement]]:
+    """What somebody filled in, each with the legal entity of its file or record."""
+    named = [given.all(name) for name in ("holder", "number", "event", "day")]
+    places = given.all("place") or [""] * len(named[0])
+    rows = zip(places, *([each.strip() for each in column] for column in named), strict=False)
+    found = [(place, Statement(*cells)) for place, *cells in rows if cells[1] and cells[3]]
     if not found:
         raise Invalid(_("fill in at least one day"))
     return found
+
+
+def _state_filled_in(run: Run, rows: list[tuple[str, Statement]], by: Principal, now: datetime) -> int:
+    """State events of files and records of several legal entities: all of them or none."""
+    own = {str(each): each for each in by.entities}
+    wrong: list[WrongRow] = []
+    with run.main.write() as session:
+        for place in dict.fromkeys(place for place, _row in rows):
+            # A form without a place is of somebody with one legal entity; another one's is none of theirs.
+            entity = own.get(place) if place else next(iter(by.entities))
+            if entity is None:
+                raise Invalid(_("choose a legal entity"))
+            mine = [row for row, (of, _each) in enumerate(rows) if of == place]
+            try:
+                awaiting.state_all(session, entity, [rows[row][1] for row in mine], by=by, at=now)
+            except WrongRows as error:
+                wrong += [WrongRow(mine[each.row - 1] + 1, f"{_shown(rows[mine[each.row - 1]][1])}: {each.why}")
+                          for each in error.wrong]  # fmt: skip
+        if wrong:
+            raise WrongRows.of(sorted(wrong, key=lambda each: each.row))
+    return len(rows)
+
+
+def _shown(each: Statement) -> str:
+    return show_record_number(each.number) if each.holder == "record" else each.number
 
 
 def _show(
@@ -82,6 +114,7 @@ def _show(
     wrong: str = "",
     rows_wrong: list[WrongRow] | None = None,
     given: str = "",
+    filled: Mapping[tuple[str, str, str], str] | None = None,
     status: int = 200,
 ) -> Response:
     limit = 50
@@ -110,5 +143,6 @@ def _show(
         "wrong": wrong,
         "rows_wrong": rows_wrong or [],
         "given": given,
+        "filled": filled or {},
     }
     return page(request, "triggers.html", status=status, **values)

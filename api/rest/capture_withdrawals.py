@@ -1,18 +1,21 @@
 """Withdraw capture: the way out for a wrong upload; asked by one person, confirmed by another."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
+from fastapi import Query
 from pydantic import Field
 
-from api.deps import CaptureWithdrawer, Now, ReadSession, Run, SignedIn, WriteSession
+from api.deps import CaptureWithdrawer, Now, RequestId, Run, SignedIn, WriteSession
 from api.rest.parameters import PREFIX, Change, View
 from api.routing import Router
+from app import words_shown
 from retention import withdrawal
 from retention.withdrawal import Withdrawal
 
 router = Router(prefix=PREFIX, tags=["retention"])
+Show = Literal["open", "over"]
 
 
 class NewWithdrawal(Change):
@@ -56,7 +59,7 @@ class WithdrawalView(View):
 
 
 class Withdrawals(View):
-    """Withdrawals that wait, the oldest first."""
+    """Withdrawals: those that wait, the oldest first, or those that are over, the newest first."""
 
     items: list[WithdrawalView]
 
@@ -71,16 +74,21 @@ def ask(
 
 
 @router.get("/capture-withdrawals")
-def list_open(run: Run, session: ReadSession, by: SignedIn) -> Withdrawals:
-    """Withdrawals that wait for somebody: yours, and those you may confirm."""
-    rows = withdrawal.open_ones(session, by=by)
-    return Withdrawals(items=[WithdrawalView.of(row, withdrawal.reason_of(session, row, run.keys)) for row in rows])
+def list_withdrawals(
+    run: Run, by: SignedIn, request_id: RequestId, state: Annotated[Show, Query()] = "open"
+) -> Withdrawals:
+    """Withdrawals that wait for somebody, or those that are over: yours, and those you may confirm."""
+    with run.main.read() as session:
+        rows = withdrawal.listed(session, over=state == "over", by=by)
+    reasons = words_shown.withdrawals(run, rows, by=by, request=request_id)
+    return Withdrawals(items=[WithdrawalView.of(row, reasons[row.id]) for row in rows])
 
 
 @router.post("/capture-withdrawals/{withdrawal_id}/decision")
 def decide(
-    run: Run, session: WriteSession, withdrawal_id: UUID, by: SignedIn, now: Now, word: WithdrawalWord
+    run: Run, withdrawal_id: UUID, by: SignedIn, now: Now, request_id: RequestId, word: WithdrawalWord
 ) -> WithdrawalView:
     """Confirm a withdrawal that another asked for, or refuse it; whoever asked may take it back."""
-    row = withdrawal.decide(session, withdrawal_id, confirmed=word.confirmed, by=by, at=now)
-    return WithdrawalView.of(row, withdrawal.reason_of(session, row, run.keys))
+    with run.main.write() as session:
+        row = withdrawal.decide(session, withdrawal_id, confirmed=word.confirmed, by=by, at=now)
+    return WithdrawalView.of(row, words_shown.withdrawals(run, [row], by=by, request=request_id)[row.id])

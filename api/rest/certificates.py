@@ -11,22 +11,25 @@ from api.deps import (
     DispositionPreparer,
     Now,
     ReadSession,
+    RequestId,
     RetentionReader,
     Reviewer,
     Run,
     WriteSession,
 )
-from api.rest.parameters import BINARY, PREFIX, Change, View
+from api.rest.parameters import BINARY, PREFIX, Change, Limit, View
 from api.routing import Router
+from app import words_shown
 from retention import certificate, disclosure, stub
 from retention.certificate import Certificate
-from retention.disclosure import Told
+from retention.disclosure import Disclosure
 from retention.stub import RecordStub
 
 router = Router(prefix=PREFIX, tags=["retention"])
 _JSON: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/json": {"schema": {"type": "object"}}}, "description": "Signed bytes."}
 }
+State = Literal["asked_back", "out", "settled", "all"]
 _RAW: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": BINARY}, "description": "64 bytes, Ed25519."}
 }
@@ -37,7 +40,7 @@ class CertificateView(View):
 
     id: UUID
     entity: UUID
-    kind: str = Field(description="disposition or withdrawal.")
+    kind: str = Field(description="disposition, transfer or withdrawal.")
     cause: UUID = Field(description="The batch or the withdrawal.")
     records: int
     locked: int = Field(description="Sealed objects that a lock of the store keeps; their keys are gone.")
@@ -74,7 +77,7 @@ class StubView(View):
     id: UUID
     number: str
     state: Literal["destroyed"] = "destroyed"
-    kind: str = Field(description="disposition or withdrawal.")
+    kind: str = Field(description="disposition, transfer or withdrawal.")
     record_class: str | None = Field(alias="class", description="As far as the class lets it stay.")
     document_date: date | None
     captured_at: datetime
@@ -121,13 +124,12 @@ class DisclosureView(View):
     settled_at: datetime | None
 
     @classmethod
-    def of(cls, each: Told) -> "DisclosureView":
-        row = each.row
+    def of(cls, row: Disclosure, recipient: str) -> "DisclosureView":
         return cls(
             id=row.id,
             record=row.record,
             kind=row.kind,
-            recipient=each.recipient,
+            recipient=recipient,
             state=row.state,
             disclosed_at=row.disclosed_at,
             settled_at=row.settled_at,
@@ -138,6 +140,7 @@ class Disclosures(View):
     """Entries of the register."""
 
     items: list[DisclosureView]
+    next: UUID | None = Field(description="The cursor of the next page; none where this is the last.")
 
 
 @router.get("/certificates")
@@ -183,13 +186,27 @@ def read_stub(session: ReadSession, stub_id: UUID, by: RetentionReader) -> StubV
 @router.get("/disclosures")
 def list_disclosures(
     run: Run,
-    session: ReadSession,
     by: RetentionReader,
+    request_id: RequestId,
     record: Annotated[UUID | None, Query(description="All that the register says of this record.")] = None,
+    state: Annotated[State, Query(description="all: the whole register, the newest first, in pages.")] = "asked_back",
+    cursor: UUID | None = None,
+    limit: Limit = 100,
 ) -> Disclosures:
-    """Copies outside of records that were destroyed, which somebody must see to; or all of one record."""
-    rows = disclosure.tasks(session, by=by) if record is None else disclosure.of_record(session, record, by=by)
-    return Disclosures(items=[DisclosureView.of(each) for each in disclosure.told(session, rows, run.keys)])
+    """Copies outside of records that were destroyed, which somebody must see to; or all of one record or state."""
+    following = None
+    with run.main.read() as session:
+        if record is not None:
+            rows = disclosure.of_record(session, record, by=by)
+        elif state == "asked_back":
+            rows = disclosure.tasks(session, by=by)
+        else:
+            wanted = None if state == "all" else state
+            rows = disclosure.listed(session, by=by, state=wanted, after=cursor, limit=limit + 1)
+            following = rows[limit - 1].id if len(rows) > limit else None
+            rows = rows[:limit]
+    told = words_shown.recipients(run, rows, by=by, request=request_id)
+    return Disclosures(items=[DisclosureView.of(row, told[row.id]) for row in rows], next=following)
 
 
 @router.post("/records/{record_id}/disclosures", status_code=201)
@@ -207,11 +224,12 @@ def note(
         at=now,
         keys=run.keys,
     )
-    return DisclosureView.of(Told(row, wanted.recipient))
+    return DisclosureView.of(row, " ".join(wanted.recipient.split()))
 
 
 @router.post("/disclosures/{disclosure_id}/settlement")
-def settle(run: Run, session: WriteSession, disclosure_id: UUID, by: DispositionPreparer, now: Now) -> DisclosureView:
+def settle(run: Run, disclosure_id: UUID, by: DispositionPreparer, now: Now, request_id: RequestId) -> DisclosureView:
     """Write down that a copy came back or was destroyed."""
-    row = disclosure.settle(session, disclosure_id, by=by, at=now)
-    return DisclosureView.of(disclosure.told(session, [row], run.keys)[0])
+    with run.main.write() as session:
+        row = disclosure.settle(session, disclosure_id, by=by, at=now)
+    return DisclosureView.of(row, words_shown.recipients(run, [row], by=by, request=request_id)[row.id])

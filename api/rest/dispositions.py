@@ -7,20 +7,30 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import Field
 
-from api.deps import DispositionApprover, DispositionPreparer, Now, ReadSession, RetentionReader, Run, WriteSession
+from api.deps import (
+    DispositionApprover,
+    DispositionPreparer,
+    Now,
+    ReadSession,
+    RequestId,
+    RetentionReader,
+    Run,
+    WriteSession,
+)
 from api.rest.parameters import PREFIX, Change, Limit, View
 from api.routing import Router
+from app import words_shown
 from core.errors import Invalid
-from retention import approval, batch, disposition, disposition_terms
+from retention import approval, batch, disposition
 from retention.batch import Approval, Batch, Counts, Item
 from retention.disposition import ItemDecision
-from retention.disposition_terms import Terms
+from retention.kept import MOST_AUTHORITY
 
 router = Router(prefix=PREFIX, tags=["retention"])
 
 MOST_DECISIONS = 1_000
 State = Literal["proposed", "in_review", "submitted", "approved", "executing", "done", "partly_failed", "undone"]
-ItemState = Literal["open", "decided", "executing", "destroyed", "skipped", "failed", "kept"]
+ItemState = Literal["open", "decided", "packaged", "executing", "destroyed", "skipped", "failed", "kept"]
 
 
 class NewBatch(Change):
@@ -33,10 +43,19 @@ class ItemWord(Change):
     """What is to become of one record; without a decision the one before is taken back."""
 
     record: UUID
-    decision: Literal["destroy", "extend", "reclassify"] | None = None
-    reason: str = Field("", max_length=disposition.MOST_REASON, description="Needed to extend.")
+    decision: Literal["destroy", "extend", "reclassify", "transfer", "permanent"] | None = None
+    reason: str = Field(
+        "",
+        max_length=disposition.MOST_REASON,
+        description="Needed to extend, to keep permanently, and to destroy what its rule wants transferred.",
+    )
     until: date | None = Field(None, description="Last day of an extension.")
     to_class: Annotated[str | None, Field(alias="class", max_length=60)] = None
+    authority: str = Field(
+        "",
+        max_length=MOST_AUTHORITY,
+        description="What a transfer that its rule does not ask for, or a permanent keeping, rests on.",
+    )
 
 
 class ItemWords(Change):
@@ -124,7 +143,7 @@ class ItemView(View):
     record: UUID
     number: str
     record_class: str | None = Field(alias="class")
-    action: str = Field(description="What the rule provides for: destroy or review.")
+    action: str = Field(description="What the rule provides for: destroy, review or transfer.")
     rule: UUID = Field(description="Version of the rule.")
     retain_through: date | None
     eligible_from: date | None
@@ -132,7 +151,12 @@ class ItemView(View):
     code: str | None = Field(description="Why it was reopened, passed over, kept or has failed.")
     decision: str | None
     until: date | None
+    to_class: str | None = Field(description="The class it comes into, where that was decided.")
     reason: str
+    authority: str | None = Field(
+        description="What a transfer or permanent keeping rests on; none where its rule says."
+    )
+    package: UUID | None
     decided_by: UUID | None
 
     @classmethod
@@ -150,7 +174,10 @@ class ItemView(View):
                 "code": row.code,
                 "decision": row.decision,
                 "until": row.until_on,
+                "to_class": row.to_class if row.decision == "reclassify" else None,
                 "reason": reason,
+                "authority": row.authority,
+                "package": row.package,
                 "decided_by": row.decided_by,
             }
         )
@@ -183,13 +210,6 @@ class OutcomeView(View):
     changed: list[UUID]
 
 
-class TermsView(Change):
-    """How an entity disposes."""
-
-    quorum: int = Field(ge=1, le=disposition_terms.MOST_QUORUM)
-    grace_days: int = Field(ge=0, le=disposition_terms.MOST_GRACE_DAYS)
-
-
 @router.get("/dispositions")
 def list_batches(session: ReadSession, by: RetentionReader, state: Annotated[State | None, Query()] = None) -> Batches:
     """Batches of the legal entities in which you see retention, the newest first."""
@@ -207,21 +227,6 @@ def propose(session: WriteSession, by: DispositionPreparer, now: Now, wanted: Ne
     return _view(session, batch.get(session, made, by=by))
 
 
-@router.get("/dispositions/terms")
-def read_terms(session: ReadSession, by: RetentionReader, entity: UUID) -> TermsView:
-    """How many persons approve, and how many days of grace follow."""
-    by.require("retention.read", entity=entity)
-    terms = disposition_terms.of(session, entity)
-    return TermsView(quorum=terms.quorum, grace_days=terms.grace_days)
-
-
-@router.put("/dispositions/terms")
-def set_terms(session: WriteSession, by: DispositionApprover, now: Now, entity: UUID, wanted: TermsView) -> TermsView:
-    """Set that for batches submitted from now on."""
-    disposition_terms.set_terms(session, entity, Terms(wanted.quorum, wanted.grace_days), by=by, at=now)
-    return wanted
-
-
 @router.get("/dispositions/{batch_id}")
 def read_batch(session: ReadSession, batch_id: UUID, by: RetentionReader) -> BatchView:
     """One batch."""
@@ -231,17 +236,18 @@ def read_batch(session: ReadSession, batch_id: UUID, by: RetentionReader) -> Bat
 @router.get("/dispositions/{batch_id}/items")
 def read_items(
     run: Run,
-    session: ReadSession,
     batch_id: UUID,
     by: RetentionReader,
+    request_id: RequestId,
     state: Annotated[ItemState | None, Query()] = None,
     cursor: UUID | None = None,
     limit: Limit = 100,
 ) -> Items:
     """Items of a batch, by record."""
-    row = batch.get(session, batch_id, by=by)
-    found = batch.items(session, row.id, after=cursor, limit=limit + 1, state=state)
-    reasons = disposition.reasons_of(session, found[:limit], run.keys)
+    with run.main.read() as session:
+        row = batch.get(session, batch_id, by=by)
+        found = batch.items(session, row.id, after=cursor, limit=limit + 1, state=state)
+    reasons = words_shown.reasons(run, found[:limit], by=by, request=request_id)
     return Items(
         items=[ItemView.of(item, reasons.get(item.record, "")) for item in found[:limit]],
         next=found[limit - 1].record if len(found) > limit else None,
@@ -254,7 +260,13 @@ def decide(
 ) -> BatchView:
     """Decide what is to become of records of a batch. A submission and its approvals are void by that."""
     decisions = {
-        word.record: ItemDecision(decision=word.decision, reason=word.reason, until=word.until, to_class=word.to_class)
+        word.record: ItemDecision(
+            decision=word.decision,
+            reason=word.reason,
+            until=word.until,
+            to_class=word.to_class,
+            authority=word.authority,
+        )
         for word in words.decisions
     }
     if len(decisions) != len(words.decisions):

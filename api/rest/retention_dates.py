@@ -1,4 +1,4 @@
-"""Dates: why a record has its own, what waits for which event, events stated in bulk, simulations."""
+"""Dates: why a record has its own, what waits for which event, events stated in bulk."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -6,24 +6,17 @@ from uuid import UUID
 
 from fastapi import Query, Response
 from pydantic import Field
-from starlette.responses import StreamingResponse
 
 from accounts.principal import Principal
 from api.deps import Now, ReadSession, RequestId, RetentionReader, Run, SignedIn, TriggerStater, WriteSession
-from api.disposition import disposition
 from api.rest.parameters import PREFIX, Change, Limit, View
 from api.routing import Router
-from app import simulating
 from core.identifiers import show_record_number
-from retention import awaiting, explain, fact, simulation
+from retention import awaiting, explain, fact
 from retention.awaiting import Statement
 from retention.date_events import WhyShown
-from retention.simulation import Simulation
 
 router = Router(prefix=PREFIX, tags=["retention"])
-_CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "One line a record that moves."}
-}
 
 
 class WhyView(View):
@@ -97,54 +90,6 @@ class FactChange(Change):
     """A fact; without a value it is taken back."""
 
     value: str | None = Field(max_length=60)
-
-
-class SimulationWanted(Change):
-    """A change to be simulated."""
-
-    entity: UUID
-    kind: simulation.Kind = Field(description="rules: publish drafts; retire: take rules out; class: another class.")
-    versions: list[UUID] = Field([], max_length=simulation.MOST_RULES)
-    from_class: str | None = Field(None, max_length=60)
-    to_class: str | None = Field(None, max_length=60)
-
-
-class SimulationView(View):
-    """A simulation, and its result once there is one."""
-
-    id: UUID
-    entity: UUID
-    kind: str
-    versions: list[UUID]
-    spec: dict[str, str]
-    asked_at: datetime
-    ended_at: datetime | None
-    schedule: int
-    inputs: str = Field(description="Digest of what it rests on, in hex.")
-    fresh: bool = Field(description="Whether a publication may rest on it.")
-    result: dict[str, Any] | None
-
-    @classmethod
-    def of(cls, row: Simulation, *, fresh: bool) -> "SimulationView":
-        return cls(
-            id=row.id,
-            entity=row.entity,
-            kind=row.kind,
-            versions=[UUID(hex=each) for each in row.versions],
-            spec=row.spec,
-            asked_at=row.asked_at,
-            ended_at=row.ended_at,
-            schedule=row.schedule,
-            inputs=row.inputs.hex(),
-            fresh=fresh,
-            result=row.result,
-        )
-
-
-class Simulations(View):
-    """Simulations, the newest first."""
-
-    items: list[SimulationView]
 
 
 @router.get("/retention/records/{record_id}/why")
@@ -229,42 +174,3 @@ def state_fact(
     """State an event of one record, or a fact that a rule's condition asks for."""
     fact.state(session, holder, subject, name, given.value, by=by, at=now)
     return Response(status_code=204)
-
-
-@router.post("/retention/simulations", status_code=202)
-def simulate(session: WriteSession, given: SimulationWanted, by: RetentionReader, now: Now) -> SimulationView:
-    """Have a change simulated; ask for the result by the id."""
-    row = simulation.ask(
-        session,
-        given.entity,
-        given.kind,
-        versions=given.versions,
-        from_class=given.from_class,
-        to_class=given.to_class,
-        by=by,
-        at=now,
-    )
-    return SimulationView.of(row, fresh=False)
-
-
-@router.get("/retention/simulations")
-def list_simulations(session: ReadSession, by: RetentionReader, now: Now, limit: Limit = 20) -> Simulations:
-    """The newest simulations."""
-    rows = simulation.listed(session, by=by, limit=limit)
-    return Simulations(items=[SimulationView.of(row, fresh=simulation.is_fresh(session, row, now)) for row in rows])
-
-
-@router.get("/retention/simulations/{simulation_id}")
-def show_simulation(session: ReadSession, simulation_id: UUID, by: RetentionReader, now: Now) -> SimulationView:
-    """A simulation, and its result once it has ended."""
-    row = simulation.get(session, simulation_id, by=by)
-    return SimulationView.of(row, fresh=simulation.is_fresh(session, row, now))
-
-
-@router.get("/retention/simulations/{simulation_id}/list", responses=_CSV, response_class=StreamingResponse)
-def simulation_list(simulation_id: UUID, by: RetentionReader, run: Run) -> StreamingResponse:
-    """Every record whose date would move, as CSV, reckoned while it is sent."""
-    with run.main.read() as session:
-        row = simulation.get(session, simulation_id, by=by)
-    headers = {"Content-Disposition": disposition(f"simulation-{row.id.hex[:8]}.csv")}
-    return StreamingResponse(simulating.csv_of(run, row), media_type="text/csv", headers=headers)

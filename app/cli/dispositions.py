@@ -52,20 +52,24 @@ def show(context: typer.Context, batch_id: Annotated[str, typer.Argument(metavar
 def decide(
     context: typer.Context,
     batch_id: Annotated[str, typer.Argument(metavar="ID")],
-    decision: Annotated[str, typer.Argument(help="destroy, or extend.")],
+    decision: Annotated[str, typer.Argument(help="destroy, extend, reclassify, transfer, or permanent.")],
     record: Annotated[list[str] | None, typer.Option(help="Id of a record; all undecided ones where left out.")] = None,
-    reason: Annotated[str, typer.Option(help="Why; needed to extend.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; needed to extend and to keep permanently.")] = "",
     until: Annotated[str, typer.Option(help="Last day of an extension.")] = "",
+    to_class: Annotated[str, typer.Option("--class", help="The class they come into.")] = "",
+    authority: Annotated[str, typer.Option(help="What a transfer or a permanent keeping rests on.")] = "",
 ) -> None:
     """Decide what is to become of records of a batch. It takes effect once another person has approved."""
-    if decision not in ("destroy", "extend"):
-        raise Invalid("decide to destroy or to extend")
+    if decision not in batch.DECISIONS:
+        raise Invalid("decide to destroy, to extend, to reclassify, to transfer or to keep permanently")
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         word = ItemDecision(
-            decision="destroy" if decision == "destroy" else "extend",
+            decision=next(each for each in batch.DECISIONS if each == decision),
             reason=reason,
             until=_day(until) if until else None,
+            to_class=to_class or None,
+            authority=authority,
         )
         with runtime.main.write() as writing:
             wanted = [_id(each) for each in record or ()] or _open_ones(writing, _id(batch_id), session)

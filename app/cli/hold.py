@@ -7,8 +7,9 @@ from uuid import UUID
 import typer
 
 from accounts import entities
-from app import hold_wanted, holding
+from app import hold_wanted, holding, simulating
 from app.cli.options import options_of
+from app.cli.retention_dates import tell_simulated
 from app.cli.session import Session, opened
 from app.hold_wanted import Shown, Wanted
 from core.errors import Invalid
@@ -38,6 +39,7 @@ def place(
     entity: Annotated[str, typer.Option(help="Name of the legal entity, where there are several.")] = "",
     confirmed: Annotated[int | None, typer.Option(help="The number of records, where a query reaches most.")] = None,
     count: Annotated[bool, typer.Option("--count", help="Only count what it would reach.")] = False,
+    simulate: Annotated[bool, typer.Option("--simulate", help="Only tell what it would stop, by class.")] = False,
 ) -> None:
     """Place a hold: at once, by one person."""
     first, last = _years(years)
@@ -58,6 +60,9 @@ def place(
         by, runtime = session.principal(), session.runtime
         home = _entity(session, entity)
         scope = hold_wanted.scope_of(runtime, home, wanted, by=by)
+        if simulate:
+            tell_simulated(session, simulating.ask_hold(runtime, home, scope, by=by, with_job=False))
+            return
         if count:
             found = holding.preview(runtime, home, scope, by=by)
             told = {"found": found.found, "of": found.of, "confirm": found.is_wide, "query": found.scope.query}

@@ -9,14 +9,15 @@ from sqlalchemy import select
 from accounts import entities
 from app import simulating
 from app.cli.options import options_of
-from app.cli.session import opened
+from app.cli.session import Session, opened
 from core.database import ReadSession
 from core.errors import Invalid, NotFound
 from core.identifiers import parse_record_number, show_record_number
 from records.record import Record
-from retention import explain, simulation
+from retention import explain, hold_simulation, simulation
 from retention.date_events import WhyShown
 from retention.schedule import RetentionRule
+from retention.simulation import Simulation
 
 cli = typer.Typer(no_args_is_help=True)
 
@@ -45,29 +46,47 @@ def simulate(
     retire: Annotated[bool, typer.Option("--retire", help="What taking them out of the schedule would do.")] = False,
     from_class: Annotated[str, typer.Option(help="Records of this class …")] = "",
     to_class: Annotated[str, typer.Option(help="… put into this one.")] = "",
+    release: Annotated[str, typer.Option(help="Id of a hold: what its release would let go on.")] = "",
+    zone: Annotated[str, typer.Option(help="Another time zone of the legal entity.")] = "",
+    fiscal_year: Annotated[str, typer.Option(help="Another first day of its fiscal year, as MM-DD.")] = "",
     entity: Annotated[str, typer.Option(help="Name of the legal entity, where there are several.")] = "",
 ) -> None:
     """What a change would do to every record. No date is written; a publication may rest on the result."""
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         ids = [_id(each) for each in drafts or []]
-        if bool(ids) == bool(from_class or to_class):
-            raise Invalid("name drafts, or --from-class and --to-class")
+        if sum(map(bool, (ids, from_class or to_class, release, zone or fiscal_year))) != 1:
+            raise Invalid("name drafts, or --from-class and --to-class, or --release, or --zone or --fiscal-year")
+        now = runtime.clock.now()
         with runtime.main.write() as writing:
-            home = _entity_of(writing, ids, entity)
-            kind: simulation.Kind = "retire" if retire else "rules" if ids else "class"
-            row = simulation.ask(
-                writing, home, kind, versions=ids, from_class=from_class or None, to_class=to_class or None, by=by,
-                at=runtime.clock.now(), with_job=False,
-            )  # fmt: skip
-        result = simulating.simulate(runtime, row.id)
-        session.settle()
-        told = {"id": str(row.id), "kind": kind} | result.to_json()
-        words = (
-            f"{row.id}  {result.records} records: {result.moved} dates move, {result.becoming} would be eligible at "
-            f"once, {result.ceasing} no longer"
-        )
-        session.emit(told, words)
+            if release:
+                row = hold_simulation.ask_release(writing, _id(release), by=by, at=now, with_job=False)
+            elif zone or fiscal_year:
+                home = entities.get(writing, _entity_of(writing, ids, entity))
+                row = simulation.ask_calendar(
+                    writing, home.id, zone=zone or home.zone, fiscal_year_start=fiscal_year or home.fiscal_year_start,
+                    by=by, at=now, with_job=False,
+                )  # fmt: skip
+            else:
+                kind: simulation.Kind = "retire" if retire else "rules" if ids else "class"
+                row = simulation.ask(
+                    writing, _entity_of(writing, ids, entity), kind, versions=ids, from_class=from_class or None,
+                    to_class=to_class or None, by=by, at=now, with_job=False,
+                )  # fmt: skip
+        tell_simulated(session, row)
+
+
+def tell_simulated(session: Session, row: Simulation) -> None:
+    """Carry a simulation out, and print what it found."""
+    result = simulating.simulate(session.runtime, row.id)
+    session.settle()
+    told = {"id": str(row.id), "kind": row.kind} | result.to_json()
+    concerned = "are reached" if row.kind in hold_simulation.KINDS else "have another date"
+    words = (
+        f"{row.id}  {result.records} records: {result.moved} {concerned}, {result.becoming} would be eligible at "
+        f"once, {result.ceasing} no longer"
+    )
+    session.emit(told, words)
 
 
 def _record_of(reading: ReadSession, text: str) -> UUID:

@@ -76,7 +76,7 @@ def _sections(sources: Sources) -> list[Section]:
                         "was destroyed and what a lock still keeps.",
                         "A stub stays: number, class, dates and the digest that the certificate cites, without a title "
                         "or name.",
-                        f"One run destroys at most {sources.settings.destroy_percent} % of a class (never fewer than "
+                        f"One run destroys at most {sources.destroy_percent} % of a class (never fewer than "
                         f"{sources.settings.destroy_free} records); at more it stops until an officer lets it through.",
                         "Where the clock and the log are more than a day apart, nothing is destroyed until the date is "
                         "confirmed from outside or by an officer.",

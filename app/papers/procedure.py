@@ -67,10 +67,16 @@ def _general(sources: Sources) -> tuple[Block, ...]:
             "further version, and the one before stays."
         ),
         Text(
-            f"The fiscal year starts on {sources.entity.fiscal_year_start} (month and day). Legal days are those of "
+            f"The fiscal year starts on {_fiscal_year(sources.entity.fiscal_year_start)}. Legal days are those of "
             f"{sources.entity.zone}."
         ),
     )
+
+
+def _fiscal_year(text: str) -> str:
+    first, *moves = text.split("/")
+    words = f"{first} (month and day)"
+    return words + "".join(f", from {each} on with {each[5:]}" for each in moves)
 
 
 def _kept(sources: Sources) -> Table:
@@ -164,7 +170,7 @@ def _controls(sources: Sources) -> Block:
     return points(
         (
             "Whoever looks after machines and people reads no content and no log; whoever oversees changes nothing.",
-            f"A run that would destroy more than {sources.settings.destroy_percent} % of a class stops and says so.",
+            f"A run that would destroy more than {sources.destroy_percent} % of a class stops and says so.",
             "A clock that is more than a day from the log or its anchors stops all destruction.",
             f"People are reminded of reviews and approvals after {sources.settings.review_days} days, and the matter "
             "is escalated a week later.",

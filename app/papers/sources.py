@@ -60,6 +60,8 @@ class Sources:
     undated: dict[str, int]
     """Record classes of which records have no rule, with how many."""
     terms: Terms
+    destroy_percent: int
+    """Of a class, that one run destroys at most."""
     holds: dict[str, int]
     """Holds in force, by kind."""
     roles: dict[str, int]
@@ -104,7 +106,8 @@ def gather(runtime: Runtime, entity: LegalEntity, *, by: Principal) -> Sources:
             unclassified=counts.get(None, 0),
             states={row[0]: row[1] for row in session.execute(dated.group_by(RecordDate.state))},
             undated={row[0]: row[1] for row in session.execute(ruleless.group_by(RecordDate.record_class)) if row[0]},
-            terms=disposition_terms.of(session, entity.id),
+            terms=(terms := disposition_terms.of(session, entity.id)),
+            destroy_percent=terms.destroy_percent or runtime.settings.destroy_percent,
             holds={row[0]: row[1] for row in session.execute(holding.group_by(Hold.kind))},
             roles=dict.fromkeys(ROLES, 0)
             | {row[0]: row[1] for row in session.execute(granted.group_by(RoleGrant.role))},

@@ -299,6 +299,21 @@ class TestSingleOperator:
         world.clock.go(timedelta(microseconds=1))
         self.switch(world)
 
+    def test_the_second_word_of_the_only_person_comes_72_hours_later_and_of_others_at_once(self, firm):
+        firm.close_setup()
+        by, first_at = firm.acting(firm.boss), firm.now
+
+        def word(first):
+            with firm.main.read() as session:
+                return single_operator.second_word(session, first, first_at, by=by, at=firm.now)
+
+        assert word(firm.person("newcomer")) == ""
+        assert word(firm.boss) is None
+        firm.clock.go(single_operator.DELAY)
+        assert word(firm.boss) is None, "the mode is off"
+        self.switch(firm)
+        assert word(firm.boss) == "single_operator"
+
     def test_without_it_the_only_person_gets_nowhere(self, firm):
         firm.close_setup()
         with pytest.raises(OwnGrant):

@@ -22,7 +22,7 @@ from core.clock import civil_date
 from retention import run, simulation
 from retention.clock_guard import ClockState
 from retention.run import Stop
-from tests.support import office_disposing
+from tests.support import office_disposing, office_packages
 from tests.support.app import ROLES, STRANGER, Office, form_of
 
 Request = tuple[str, dict[str, Any]]
@@ -602,6 +602,7 @@ REQUESTS: dict[tuple[str, str], tuple[str, Callable[[Office], Request]]] = {
     ("GET", "/metrics"): (STRANGER, _fixed("/metrics")),
     ("GET", f"{V1}/openapi.json"): (STRANGER, _fixed(f"{V1}/openapi.json")),
     **office_disposing.requests(),
+    **office_packages.requests(),
 }
 UNREADY = {("GET", "/readyz"), ("POST", f"{V1}/audit/withdrawals")}
 """Answers by the state of the installation, not only by who asks: see ``test_api_state``, ``test_log_withdrawal``."""

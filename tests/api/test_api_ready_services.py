@@ -1,6 +1,7 @@
 """Readiness names key service and malware scanner where they are away or silent, and takes no longer for it."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -33,7 +34,8 @@ def test_a_scanner_that_says_nothing_counts_as_away_and_is_asked_once_in_five_se
         for _ in range(3):
             status, checks = ready(office)
             assert (status, checks["scanner"]) == (503, "service_silent")
-        assert time.monotonic() - begun < PATIENCE_SECONDS + 2
+        # Not once for each question.
+        assert time.monotonic() - begun < 3 * PATIENCE_SECONDS
         silent.settimeout(0)
         silent.accept()
         with pytest.raises(BlockingIOError):
@@ -41,21 +43,28 @@ def test_a_scanner_that_says_nothing_counts_as_away_and_is_asked_once_in_five_se
 
 
 def test_a_question_that_is_never_answered_keeps_one_thread() -> None:
-    asked = []
+    asked, answer = [], threading.Event()
 
     def ask() -> None:
         asked.append(1)
-        time.sleep(PATIENCE_SECONDS + 1)
+        answer.wait(120)
 
     service = Service("slow", ask)
     for _ in range(3):
         with pytest.raises(ServiceSilent):
             service.check()
     assert asked == [1]
-    time.sleep(1.2)
-    with pytest.raises(ServiceSilent):
-        service.check()
+    answer.set()
+    _wait(lambda: is_well(service))
     assert asked == [1, 1], "asked again once the first question came back"
+
+
+def is_well(service: Service) -> bool:
+    try:
+        service.check()
+    except ServiceSilent:
+        return False
+    return True
 
 
 def test_what_is_no_error_of_ours_tells_its_kind_alone() -> None:
@@ -120,7 +129,7 @@ def test_a_token_that_goes_and_comes_back_is_told_by_readiness_and_doctor(tmp_pa
             _wait(lambda: told()[1]["ready"])
 
 
-def _wait(is_so: Callable[[], bool], seconds: float = 30.0) -> None:
+def _wait(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end

@@ -261,8 +261,26 @@ def test_the_calendar_counts_what_is_due_and_draws_what_comes(desk: Desk) -> Non
     text = desk.get("officer", "/retention/calendar").text
     assert re.search(r'Time has come</p><p class="big">3<', text)
     assert 'class="eligible-chart"' in text
+    assert "none passed" in text, "no statute sets a maximum: what was old when it came in is eligible, and not overdue"
     assert re.search(r"Supplier invoice 1</span>", text)
     earlier = desk.get("officer", "/retention/calendar?unit=year&from=2000-05-17").text
     assert "2007" in earlier
     assert desk.get("officer", "/retention/calendar?unit=century&from=2300-01-01").status_code == 200
     assert desk.get("officer", "/retention/calendar?from=soon").status_code == 422
+
+
+def test_another_class_is_decided_beside_the_list_shown_and_taken_back(desk: Desk) -> None:
+    path = desk.proposed()
+    assert 'data-opens="r"' in desk.get("manager", path).text
+    said = {"decision": "reclassify", "class": "contract", "reason": "by its text", "group": "class"}
+    answer = desk.post("manager", f"{path}/decisions", True, record=desk.records[:1], **said)
+    assert answer.status_code == 200, answer.text
+    assert 'data-class="contract"' in answer.text
+    assert "→ Contract" in answer.text
+    assert "<strong>1</strong> in another class" in answer.text
+    assert desk.decisions(path)[desk.records[0]] == "reclassify"
+    missing = desk.post("manager", f"{path}/decisions", True, record=desk.records[:1], **(said | {"class": ""}))
+    assert missing.status_code == 422
+    assert "Choose another record class" in missing.text
+    back = desk.post("manager", f"{path}/decisions", True, record=desk.records[:1], decision="", group="class")
+    assert 'data-class=""' in back.text

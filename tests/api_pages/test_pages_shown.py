@@ -146,6 +146,11 @@ def test_the_programs_own_reads_do_not_bury_what_people_did() -> None:
     assert sentences.tell(entries, NAMES) == []
 
 
+def test_what_is_done_to_many_at_once_stands_in_the_words_of_the_trail() -> None:
+    (told,) = sentences.tell([entry("retention.date_changed", Actor("system", None, "retention"))], NAMES)
+    assert told.text.endswith("reckoned retention dates that had changed.")
+
+
 def test_an_action_without_words_is_told_all_the_same() -> None:
     told = sentences.tell([entry("record.transmogrified", Actor("system", None, "keeper"))], NAMES)
     assert "record.transmogrified" in told[0].text

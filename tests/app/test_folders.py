@@ -45,7 +45,7 @@ def test_a_server_in_another_process_is_seen_and_a_killed_one_leaves_nothing(tmp
     assert other.stdout.readline() == b"held\n"
     assert folder.is_served()
     other.kill()
-    other.wait(10)
+    other.wait(60)
     assert not folder.is_served()
 
 

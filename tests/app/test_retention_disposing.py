@@ -244,21 +244,31 @@ def test_an_execution_killed_anywhere_is_finished_by_the_next_night(firm: Firm, 
     assert states.count("interrupted") == 1
 
 
-def test_records_near_their_ceiling_and_beyond_it_are_alarms(firm: Firm):
+def test_the_end_of_the_time_for_review_is_told_before_and_is_no_breach(firm: Firm):
     # Kept a year, and three months are for review and destruction.
     firm.depot.file("old walrus invoice")
     firm.depot.file("recent otter invoice", day=date(2025, 1, 10))
     told = firm.night()["ceilings"]
     assert told.counts["near"] == 1
-    assert told.counts["breached"] == 1
+    assert "breached" not in told.counts
     assert firm.alarms()["ceiling_near"] == (1, 1)
-    assert firm.alarms()["ceiling_breached"] == (2, 1), "at once, without a reminder first"
     with firm.runtime.main.read() as session:
         (near,) = [row for row in alarm.visible(session, by=firm.depot.by("dpo")) if row.code == "ceiling_near"]
     assert (near.about, near.due_on) == ("supplier_invoice", date(2026, 4, 10))
     firm.nights(40)
+    assert not {"ceiling_near", "ceiling_breached"} & set(firm.alarms())
+    assert "review_overdue" in firm.alarms(), "people are reminded of the batch in which they wait"
+
+
+def test_what_a_statute_forbids_to_keep_is_an_alarm_at_once_until_it_is_gone(firm: Firm):
+    firm.depot.publish("P18M", code="test-invoices-at-most", bound="maximum")
+    firm.depot.file("old walrus invoice")
+    firm.depot.file("recent otter invoice", day=date(2024, 9, 20))
+    told = firm.night()["ceilings"]
+    assert (told.counts["near"], told.counts["breached"]) == (1, 1)
+    assert firm.alarms()["ceiling_breached"] == (2, 1), "at once, without a reminder first"
+    firm.nights(40)
     assert firm.alarms()["ceiling_breached"][1] == 2
-    assert "ceiling_near" not in firm.alarms()
     firm.approve_all()
     firm.nights(8)
     assert "ceiling_breached" not in firm.alarms(), "what is destroyed is not kept too long"

@@ -68,7 +68,7 @@ def test_sigterm_stops_everything_and_leaves_no_process(tmp_path: Path):
         pids = {server.process.pid, *descendants_of(server.process.pid)}
         assert len(pids) >= 6
         assert server.stop() == 0
-    wait_until(lambda: not processes_of(server.folder), 10)
+    wait_until(lambda: not processes_of(server.folder), 60)
     assert not any(is_alive(pid) for pid in pids)
     assert not (server.folder / "run" / "address.json").exists()
 
@@ -77,5 +77,5 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path: Path):
     with serving(tmp_path / "data") as server:
         pids = descendants_of(server.process.pid)
         os.kill(server.process.pid, signal.SIGKILL)
-        server.process.wait(10)
-        wait_until(lambda: not any(is_alive(pid) for pid in pids) and not processes_of(server.folder), 30, server)
+        server.process.wait(60)
+        wait_until(lambda: not any(is_alive(pid) for pid in pids) and not processes_of(server.folder), 60, server)

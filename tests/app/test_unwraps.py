@@ -107,16 +107,16 @@ def test_threads_do_not_pay_for_one_another():
 
     def read() -> None:
         with counted.reading() as account:
-            ready.wait(5)
+            ready.wait(60)
             counted.add(["version"])
             account.logged(1)
-            ready.wait(5)
+            ready.wait(60)
 
     other = threading.Thread(target=read)
     other.start()
-    ready.wait(5)
+    ready.wait(60)
     counted.add(["version"])
-    ready.wait(5)
+    ready.wait(60)
     other.join()
     counts = counted.drain()
     assert counts is not None

@@ -96,7 +96,7 @@ def test_a_receipt_names_position_and_hash_of_each_entry(world: World) -> None:
 
 def test_a_submitted_event_tells_when_it_is_durable(world: World) -> None:
     future = world.log.submit([Opened()], at=world.clock.now())
-    assert future.result(timeout=10)[0].seq == 1
+    assert future.result(timeout=60)[0].seq == 1
     assert len(world.entries()) == 2
 
 

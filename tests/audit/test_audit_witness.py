@@ -55,7 +55,7 @@ def served(tmp_path: Path) -> Iterator[tuple[WitnessServer, int]]:
 
 
 def post(port: int, body: bytes, path: str = "/add-checkpoint") -> tuple[int, str, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", path, body)
         answer = connection.getresponse()
@@ -72,7 +72,7 @@ def test_a_growing_log_is_cosigned_and_shown_to_monitors(served: tuple[WitnessSe
         text = parse_note(note_of(size)).text
         found = cosignatures_in(text, [line.rstrip("\n")], [server.witness.vkey])
         assert abs(found[0].seconds - time.time()) < 60
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", f"/{hashlib.sha256(ORIGIN.encode()).hexdigest()}/checkpoint")
     shown = connection.getresponse().read().decode()
     assert shown.startswith(note_of(600))
@@ -231,6 +231,6 @@ def test_a_witness_killed_at_any_moment_never_signs_less_than_it_signed_before(t
     assert len(keys) == 1
     assert parse_witness_key(told["key"])
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert process.stdout is not None
     process.stdout.close()

@@ -24,7 +24,7 @@ from accounts.first_account import FirstPerson
 from accounts.principals import operator_for
 from api.pages import router as page_router
 from api.rest import routes as rest_routes
-from app import handlers, holding, reindex, simulating, sweep
+from app import handlers, holding, reindex, simulating, sweep, words_shown
 from app.build import build, signer_of
 from app.cli.main import _gather
 from app.cli.main import cli as command_line
@@ -33,12 +33,13 @@ from app.keeper import Keeper
 from app.prepare import prepare
 from app.runner import Runner
 from app.settings import Settings
-from audit.entries import AuditLeaf
+from audit import trail
+from audit.entries import AuditHead, AuditLeaf
 from audit.leaf import parse
 from core import jobs, leases
 from records import lock_check, record
 from records.record import Record
-from retention import schedule, simulation, withdrawal
+from retention import disclosure, keeping, package, schedule, simulation, terms_change, withdrawal
 from retention.held import Hold
 from retention.hold import NewHold
 from retention.hold_scope import Scope
@@ -75,12 +76,12 @@ from tests.api.test_api_access import (
     _withdrawal,
 )
 from tests.app.test_jobs_have_handlers import KEPT
-from tests.support import databases, office_disposing
+from tests.support import databases, office_disposing, office_packages, packages
 from tests.support.app import PASSWORD, STRANGER, Office, the_hash
 from tests.support.archive import Archive
 from tests.support.cli import Cli
 from tests.support.depot import CLASS, LONG_AGO, Depot
-from tests.support.watch import Seen, watching
+from tests.support.watch import Seen, kinds_of, named_by, opening, unnamed, watching
 from vault.envelope import context
 from vault.reader import read
 from vault.store import ObjectRef
@@ -94,14 +95,15 @@ def writes(*actions: str) -> Actions:
 
 NOTHING: Actions = frozenset()
 READ = writes("record.opened")
+WORDS = writes("retention.words_shown")
 
 # --- over HTTP, for programs ---
 
 RULES_ONLY = "rules, and nobody's name"
 PUBLISHED = writes("retention.rule_published")
 NUMBERS_ONLY = "numbers, classes and dates of records, of no title and no content"
+PACKAGES = "ids, states and digests, and the name of an institution"
 CERTIFIED = "numbers, digests and dates of records that are gone, and nobody's name"
-SIMULATED_LATER = "a job, whose result is in the log"
 
 REST: dict[tuple[str, str], Actions | str] = {
     ("POST", f"{V1}/records"): writes("record.captured"),
@@ -196,15 +198,16 @@ REST: dict[tuple[str, str], Actions | str] = {
     ("POST", f"{V1}/retention/triggers"): writes("case_file.trigger_stated"),
     ("PUT", f"{V1}/retention/facts/{{holder}}/{{subject}}/{{name}}"): writes("retention.fact_stated"),
     ("GET", f"{V1}/retention/simulations"): "rules, classes and counts",
-    ("POST", f"{V1}/retention/simulations"): SIMULATED_LATER,
+    ("POST", f"{V1}/retention/simulations"): writes("retention.simulation_asked"),
     ("GET", f"{V1}/retention/simulations/{{simulation_id}}"): NUMBERS_ONLY,
-    ("GET", f"{V1}/retention/simulations/{{simulation_id}}/list"): NUMBERS_ONLY,
+    ("GET", f"{V1}/retention/simulations/{{simulation_id}}/list"): writes("retention.simulation_list_taken"),
     ("GET", f"{V1}/dispositions"): "ids, states and counts, and nobody's name",
     ("POST", f"{V1}/dispositions"): writes("disposition.proposed"),
-    ("GET", f"{V1}/dispositions/terms"): "two numbers",
-    ("PUT", f"{V1}/dispositions/terms"): writes("disposition.terms_set"),
+    ("GET", f"{V1}/retention/terms"): "numbers, a calendar, ids, and nobody's name",
+    ("POST", f"{V1}/retention/terms/changes"): writes("retention.terms_changed"),
+    ("POST", f"{V1}/retention/terms/changes/{{change_id}}/decision"): writes("retention.terms_changed"),
     ("GET", f"{V1}/dispositions/{{batch_id}}"): "ids, states and counts, and nobody's name",
-    ("GET", f"{V1}/dispositions/{{batch_id}}/items"): NUMBERS_ONLY,
+    ("GET", f"{V1}/dispositions/{{batch_id}}/items"): WORDS,
     ("PATCH", f"{V1}/dispositions/{{batch_id}}/items"): writes("disposition.decided"),
     ("POST", f"{V1}/dispositions/{{batch_id}}/submission"): writes("disposition.submitted"),
     ("POST", f"{V1}/dispositions/{{batch_id}}/approval"): writes("disposition.approved"),
@@ -214,13 +217,22 @@ REST: dict[tuple[str, str], Actions | str] = {
     ("GET", f"{V1}/certificates/{{certificate_id}}"): CERTIFIED,
     ("GET", f"{V1}/certificates/{{certificate_id}}/body"): CERTIFIED,
     ("GET", f"{V1}/certificates/{{certificate_id}}/signature"): "a signature",
+    ("GET", f"{V1}/packages"): PACKAGES,
+    ("GET", f"{V1}/packages/{{package_id}}"): PACKAGES,
+    ("GET", f"{V1}/packages/{{package_id}}/content"): writes("record.package_taken"),
+    ("POST", f"{V1}/packages/{{package_id}}/acknowledgement"): writes("package.acknowledged"),
+    ("POST", f"{V1}/packages/{{package_id}}/acknowledgement/decision"): writes("package.confirmed"),
+    ("POST", f"{V1}/packages/{{package_id}}/end"): writes("package.ended"),
+    ("GET", f"{V1}/keepings"): WORDS,
+    ("POST", f"{V1}/keepings/{{keeping_id}}/end"): writes("record.keeping_end_asked"),
+    ("POST", f"{V1}/keepings/{{keeping_id}}/end/decision"): writes("record.keeping_end_decided"),
     ("GET", f"{V1}/stubs/{{stub_id}}"): "number, class and dates of a record that is gone",
-    ("GET", f"{V1}/disclosures"): "the register of copies outside: ids, days, and who has the copy",
+    ("GET", f"{V1}/disclosures"): WORDS,
     ("POST", f"{V1}/records/{{record_id}}/disclosures"): writes("disclosure.noted"),
-    ("POST", f"{V1}/disclosures/{{disclosure_id}}/settlement"): writes("disclosure.noted"),
+    ("POST", f"{V1}/disclosures/{{disclosure_id}}/settlement"): writes("disclosure.noted") | WORDS,
     ("POST", f"{V1}/records/{{record_id}}/withdrawal"): writes("capture.withdrawal_asked"),
-    ("GET", f"{V1}/capture-withdrawals"): "numbers, and the words of whoever asked",
-    ("POST", f"{V1}/capture-withdrawals/{{withdrawal_id}}/decision"): writes("capture.withdrawal_decided"),
+    ("GET", f"{V1}/capture-withdrawals"): WORDS,
+    ("POST", f"{V1}/capture-withdrawals/{{withdrawal_id}}/decision"): writes("capture.withdrawal_decided") | WORDS,
     ("GET", f"{V1}/holds"): writes("hold.shown"),
     ("POST", f"{V1}/holds"): writes("hold.placed", "hold.shown"),
     ("POST", f"{V1}/holds/preview"): writes("hold.previewed"),
@@ -231,7 +243,7 @@ REST: dict[tuple[str, str], Actions | str] = {
     ("POST", f"{V1}/holds/{{hold_id}}/review"): writes("hold.reviewed", "hold.shown"),
     ("GET", f"{V1}/holds/{{hold_id}}/notices"): "ids of people, and nobody's name",
     ("POST", f"{V1}/holds/{{hold_id}}/notices"): writes("hold.notice_given"),
-    ("GET", f"{V1}/me/notices"): "one's own",
+    ("GET", f"{V1}/me/notices"): writes("hold.notice_shown"),
     ("POST", f"{V1}/me/notices/{{notice_id}}/acknowledgement"): writes("hold.notice_acknowledged"),
     ("GET", f"{V1}/records/{{record_id}}/holds"): "since when, and ids of holds",
     ("GET", f"{V1}/regime-changes"): "ids of records and people, and nobody's name",
@@ -277,12 +289,16 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     made.close()
 
 
-def held_against(seen: Seen, expected: Actions | str) -> None:
-    """Pass if an act left what its row says, and touched no content before it stood in the log."""
+def held_against(seen: Seen, expected: Actions | str, own: UUID | None = None) -> None:
+    """Pass if an act left what its row says, and touched no content before it stood in the log.
+
+    ``own`` is the person who acted: their name stands on their pages.
+    """
     assert seen.around_the_door == 0, "a key of content was unwrapped for a read that is not in the log"
     assert all(size > seen.began_at for size in seen.fetched_at), "sealed bytes were fetched before the log had it"
     if seen.content_keys or seen.fetched_at:
         assert seen.read, "content was opened and nothing was logged"
+    assert seen.unnamed_words(own) == {}, "sealed words were opened, and no entry names what they belong to"
     if isinstance(expected, str):
         assert seen.actions == set(), f"it is said to touch {expected}"
         assert seen.content_keys == 0
@@ -324,7 +340,7 @@ def test_a_rest_route_writes_what_it_says(
     with watching(office.runtime, monkeypatch) as seen:
         answer = client.request(method, address, **arguments)
     assert answer.status_code < 400 or path == "/readyz", answer.text
-    held_against(seen, REST[method, path])
+    held_against(seen, REST[method, path], office.people.get(name))
 
 
 # --- over HTTP, for people ---
@@ -432,7 +448,7 @@ def _of_batch(name: str, suffix: str, build: Callable[[Office], str], **form: st
 
 
 def _item_page(office: Office) -> Asked:
-    made, found = office_disposing.batch(office)
+    made, found = office_disposing.explained(office)
     return "manager", f"/dispositions/{made}/items/{found}", None
 
 
@@ -446,9 +462,30 @@ def _approval_form(office: Office) -> Asked:
     return "officer", f"/dispositions/{made}/approval", {"digest": digest, "looked": "1"}
 
 
+def _terms_form(office: Office) -> Asked:
+    percent = office_disposing.terms_wanted(office)[1]["json"]["destroy_percent"]
+    with office.runtime.main.read() as session:
+        terms = terms_change.of(session, office.entity)
+    form = {"quorum": str(terms.quorum), "grace_days": str(terms.grace_days), "destroy_percent": str(percent)}
+    form |= {"zone": terms.zone, "month": terms.fiscal_year_start[:2], "day": terms.fiscal_year_start[3:]}
+    return "officer", "/retention/terms", form | {"entity": str(office.entity)}
+
+
 def _proposed_form(office: Office) -> Asked:
     office_disposing.eligible(office)
     return "manager", "/dispositions", {}
+
+
+def _acknowledged_form(office: Office) -> Asked:
+    row = office_packages.taken(office)
+    return "manager", f"/packages/{row.id}/acknowledgement", office_packages.acknowledgement_of(row)
+
+
+def _confirmed_form(office: Office) -> Asked:
+    row = office_packages.stated(office)
+    assert row.sha256 is not None
+    form = {"sha256": row.sha256.hex(), "word": "confirm", "looked": "1"}
+    return "officer", f"/packages/{row.id}/acknowledgement/decision", form
 
 
 def _certificate(office: Office, suffix: str = "") -> Asked:
@@ -702,11 +739,11 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
     ),
     ("POST", "/retention/rules/{version_id}/simulation"): (
         lambda office: ("manager", f"/retention/rules/{_drafted_rule(office)}/simulation", {}),
-        SIMULATED_LATER,
+        writes("retention.simulation_asked"),
     ),
     ("POST", "/retention/batches/{batch}/simulation"): (
         lambda office: ("manager", f"{_batch_address(office).removesuffix('/publication')}/simulation", {}),
-        SIMULATED_LATER,
+        writes("retention.simulation_asked"),
     ),
     ("POST", "/retention/batches/{batch}/publication"): (
         lambda office: ("officer", *_batch_form(office)),
@@ -742,10 +779,13 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
     ),
     ("POST", "/dispositions"): (_proposed_form, writes("disposition.proposed")),
     ("GET", "/dispositions/{batch_id}"): (
-        lambda office: ("manager", f"/dispositions/{office_disposing.batch(office)[0]}", None),
-        writes("record.listed"),
+        lambda office: ("manager", f"/dispositions/{office_disposing.explained(office)[0]}", None),
+        writes("record.listed") | WORDS,
     ),
-    ("GET", "/dispositions/{batch_id}/items/{record_id}"): (_item_page, writes("record.listed", "record.previewed")),
+    ("GET", "/dispositions/{batch_id}/items/{record_id}"): (
+        _item_page,
+        writes("record.listed", "record.previewed") | WORDS,
+    ),
     ("POST", "/dispositions/{batch_id}/decisions"): (_decided_form, writes("disposition.decided")),
     ("POST", "/dispositions/{batch_id}/submission"): (
         _of_batch("manager", "/submission", office_disposing.decided),
@@ -760,11 +800,69 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
         _of_batch("officer", "/undo", office_disposing.approved),
         writes("disposition.undone"),
     ),
+    ("GET", "/packages/{package_id}"): (
+        lambda office: ("officer", f"/packages/{office_packages.stated(office).id}", None),
+        writes("person.listed"),
+    ),
+    ("GET", "/packages/{package_id}/content"): (
+        lambda office: ("manager", f"/packages/{office_packages.packed(office).id}/content", None),
+        writes("record.package_taken"),
+    ),
+    ("POST", "/packages/{package_id}/acknowledgement"): (_acknowledged_form, writes("package.acknowledged")),
+    ("POST", "/packages/{package_id}/acknowledgement/decision"): (_confirmed_form, writes("package.confirmed")),
+    ("POST", "/packages/{package_id}/end"): (
+        lambda office: ("manager", f"/packages/{office_packages.packed(office).id}/end", {}),
+        writes("package.ended"),
+    ),
+    ("GET", "/keepings"): (
+        lambda office: ("auditor", f"/keepings?done={office_packages.end_asked(office)[:8]}", None),
+        WORDS,
+    ),
+    ("POST", "/keepings/{keeping_id}/end"): (
+        lambda office: ("manager", f"/keepings/{office_packages.kept(office)}/end", {"reason": "not of value"}),
+        writes("record.keeping_end_asked"),
+    ),
+    ("POST", "/keepings/{keeping_id}/end/decision"): (
+        lambda office: ("officer", f"/keepings/{office_packages.end_asked(office)}/end/decision", CONFIRM),
+        writes("record.keeping_end_decided"),
+    ),
     ("GET", "/certificates"): (lambda office: ("auditor", _certificate(office)[1].rpartition("/")[0], None), CERTIFIED),
     ("GET", "/certificates/{certificate_id}"): (_certificate, writes("person.listed")),
     ("GET", "/certificates/{certificate_id}/{name}"): (
         lambda office: _certificate(office, "/certificate.json"),
         CERTIFIED,
+    ),
+    ("GET", "/disclosures"): (
+        lambda office: ("manager", f"/disclosures?record={office_disposing.disclosed(office)[1]}", None),
+        WORDS,
+    ),
+    ("POST", "/disclosures/{disclosure_id}/settlement"): (
+        lambda office: ("manager", f"/disclosures/{office_disposing.disclosed(office)[0]}/settlement", {}),
+        writes("disclosure.noted"),
+    ),
+    ("POST", "/records/{record_id}/disclosures"): (
+        lambda office: (
+            "clerk",
+            f"/records/{_record(office)}/disclosures",
+            {"kind": "paper", "recipient": "Tax adviser", "disclosed_on": "2026-01-02"},
+        ),
+        writes("disclosure.noted"),
+    ),
+    ("GET", "/capture-withdrawals"): (
+        lambda office: ("officer", f"/capture-withdrawals?done={office_disposing.withdrawn(office)[:8]}", None),
+        WORDS | writes("person.listed"),
+    ),
+    ("POST", "/records/{record_id}/withdrawal"): (
+        lambda office: ("clerk", f"/records/{_record(office)}/withdrawal", {"reason": "wrong firm"}),
+        writes("capture.withdrawal_asked"),
+    ),
+    ("POST", "/capture-withdrawals/{withdrawal_id}/decision"): (
+        lambda office: (
+            "officer",
+            f"/capture-withdrawals/{office_disposing.withdrawn(office)}/decision",
+            {"word": "refuse"},
+        ),
+        writes("capture.withdrawal_decided"),
     ),
     ("GET", "/holds"): (lambda office: ("officer", f"/holds?done={_hold(office)[-8:]}", None), writes("hold.shown")),
     ("GET", "/holds/new"): (at("officer", "/holds/new?scope=classes"), FORMS_ONLY),
@@ -785,7 +883,7 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
     ),
     ("GET", "/notices"): (
         lambda office: ("clerk", f"/notices?done={_notice_given(office)[1][:8]}", None),
-        writes("person.listed"),
+        writes("hold.notice_shown", "person.listed"),
     ),
     ("POST", "/notices/{notice_id}/acknowledgement"): (
         lambda office: ("clerk", f"/notices/{_notice_given(office)[1]}/acknowledgement", {}),
@@ -816,7 +914,24 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
     ("GET", "/retention/simulations"): (at("auditor", "/retention/simulations"), "rules, classes and counts"),
     ("POST", "/retention/simulations"): (
         at("manager", "/retention/simulations", {"from_class": "supplier_invoice", "to_class": "contract"}),
-        SIMULATED_LATER,
+        writes("retention.simulation_asked"),
+    ),
+    ("POST", "/holds/{hold_id}/simulation"): (
+        lambda office: ("manager", f"{_hold(office).removeprefix(V1)}/simulation", {}),
+        writes("retention.simulation_asked"),
+    ),
+    ("GET", "/retention/terms"): (
+        lambda office: (
+            "auditor",
+            f"/retention/terms?done={office_disposing.terms_to_decide(office)[0].split('/')[-2][:8]}",
+            None,
+        ),
+        writes("person.listed"),
+    ),
+    ("POST", "/retention/terms"): (_terms_form, writes("retention.terms_changed")),
+    ("POST", "/retention/terms/changes/{change_id}/decision"): (
+        _without_prefix(office_disposing.terms_to_decide, "officer", word="confirm"),
+        writes("retention.terms_changed"),
     ),
     ("GET", "/retention/simulations/{simulation_id}"): (
         _without_prefix(_simulation(), "auditor"),
@@ -868,7 +983,8 @@ def test_a_page_writes_what_it_says(office: Office, monkeypatch: pytest.MonkeyPa
     build, expected = PAGES[method, path]
     if path == "/attention":
         _give_up(office)
-    send = ask(office, method, build(office))
+    asked = build(office)
+    send = ask(office, method, asked)
     with watching(office.runtime, monkeypatch) as seen:
         answer = send()
     if path == "/search/more":
@@ -876,7 +992,7 @@ def test_a_page_writes_what_it_says(office: Office, monkeypatch: pytest.MonkeyPa
         assert answer.status_code == 422
         return
     assert answer.status_code < 400 or "setup" in path, answer.text
-    held_against(seen, expected)
+    held_against(seen, expected, office.people.get(asked[0]))
 
 
 def _give_up(office: Office) -> None:
@@ -949,6 +1065,18 @@ def test_whoever_reads_around_the_door_is_seen(
     with pytest.raises(AssertionError, match="not in the log"):
         held_against(seen, "nothing at all")
     assert "data keys were unwrapped for a read that is not in the log" in caplog.text
+
+
+@pytest.mark.parametrize("path", [f"{V1}/disclosures", f"{V1}/capture-withdrawals", f"{V1}/me/notices"])
+def test_whoever_shows_what_staff_wrote_around_the_log_is_seen(
+    office: Office, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    name, address, arguments = _ready(office, "GET", path)
+    monkeypatch.setattr(words_shown, "_note", lambda *_: None)
+    with watching(office.runtime, monkeypatch) as seen:
+        assert office.client(name).get(address, **arguments).status_code == 200
+    with pytest.raises(AssertionError, match="no entry names what they belong to"):
+        held_against(seen, "words", office.people[name])
 
 
 # --- jobs, and what runs by the clock ---
@@ -1178,12 +1306,28 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...] | str] = {
     ("hold", "confirm"): "as the REST route; it takes a token",
     ("retention", "explain"): ("retention.why_shown",),
     ("retention", "simulate"): ("retention.simulated",),
+    ("retention", "terms", "show"): "numbers, a calendar, ids, and nobody's name",
+    ("retention", "terms", "set"): ("retention.terms_changed",),
+    ("retention", "terms", "confirm"): "as the REST route; it takes a token",
     ("retention", "dispositions", "list"): "ids, states and counts, and nobody's name",
     ("retention", "dispositions", "show"): NUMBERS_ONLY,
     ("retention", "dispositions", "decide"): ("disposition.decided",),
     ("retention", "dispositions", "submit"): ("disposition.submitted",),
     ("retention", "dispositions", "approve"): "as the REST route; it takes a token",
     ("retention", "dispositions", "undo"): ("disposition.undone",),
+    ("retention", "copies", "list"): ("retention.words_shown",),
+    ("retention", "copies", "settle"): ("disclosure.noted", "retention.words_shown"),
+    ("retention", "wrong-uploads", "list"): ("retention.words_shown",),
+    ("retention", "wrong-uploads", "confirm"): "as the REST route; it takes a token",
+    ("retention", "wrong-uploads", "refuse"): ("capture.withdrawal_decided", "retention.words_shown"),
+    ("retention", "packages", "list"): PACKAGES,
+    ("retention", "packages", "take"): ("record.package_taken",),
+    ("retention", "packages", "acknowledge"): ("package.acknowledged",),
+    ("retention", "packages", "confirm"): "as the REST route; it takes a token",
+    ("retention", "packages", "end"): ("package.ended",),
+    ("retention", "keepings", "list"): ("retention.words_shown",),
+    ("retention", "keepings", "end"): ("record.keeping_end_asked",),
+    ("retention", "keepings", "confirm"): "as the REST route; it takes a token",
     ("retention", "certificates", "list"): CERTIFIED,
     ("retention", "certificates", "export"): CERTIFIED,
     ("retention", "certificates", "verify"): "three files that somebody has",
@@ -1240,12 +1384,27 @@ DISPOSING: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = {
     ("hold", "release"): ("officer", ("{hold}", "--reason", "settled")),
     ("retention", "explain"): ("clerk", ("{record}",)),
     ("retention", "simulate"): ("manager", ("--from-class", "{class}", "--to-class", "contract")),
+    ("retention", "terms", "show"): ("auditor", ()),
+    ("retention", "terms", "set"): ("manager", ("--quorum", "2")),
     ("retention", "dispositions", "list"): ("auditor", ()),
     ("retention", "dispositions", "show"): ("auditor", ("{proposed}",)),
     ("retention", "dispositions", "decide"): ("second_manager", ("{proposed}", "destroy")),
     ("retention", "dispositions", "submit"): ("second_manager", ("{decided}",)),
     ("retention", "dispositions", "undo"): ("manager", ("{approved}",)),
+    ("retention", "packages", "list"): ("auditor", ()),
+    ("retention", "packages", "take"): ("porter", ("{package}", "--out", "{out}")),
+    ("retention", "packages", "acknowledge"): (
+        "manager",
+        ("{taken}", "--archive", "City archive", "--reference", "Acc. 1", "--on", "{day}", "--sha256", "{digest}"),
+    ),
+    ("retention", "packages", "end"): ("manager", ("{package}",)),
+    ("retention", "keepings", "list"): ("auditor", ()),
+    ("retention", "keepings", "end"): ("manager", ("{keeping}", "--reason", "not of value")),
     ("retention", "certificates", "list"): ("auditor", ()),
+    ("retention", "copies", "list"): ("auditor", ("--state", "all")),
+    ("retention", "copies", "settle"): ("manager", ("{copy}",)),
+    ("retention", "wrong-uploads", "list"): ("clerk", ()),
+    ("retention", "wrong-uploads", "refuse"): ("clerk", ("{withdrawn}",)),
     ("hold", "place"): (
         "officer",
         ("Another", "--reason", "A claim", "--authority", "312 O 44/26", "--review", "{review}", "--class", "{class}",
@@ -1314,8 +1473,10 @@ def test_a_command_writes_what_it_says(
     if command == ("reconcile",):
         _spoil_index(data)
         before = _events(data)
-    answer = _run(cli, data, name, _words(command, found, file))
+    with opening(monkeypatch) as opened:
+        answer = _run(cli, data, name, _words(command, found, file))
     assert answer.code == 0 or command == ("reconcile",), answer.err
+    assert _unnamed(data, opened, len(before)) == {}
     after = _events(data)[len(before) :]
     expected = COMMANDS[command]
     assert set(expected) <= {action for action, _ in after}
@@ -1337,6 +1498,16 @@ def disposing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
             depot.decide(made, by="second_manager")
         ids |= {stage: str(made), "record": str(found), "class": CLASS, "year": str(LONG_AGO.year)}
     _held(depot, "contract")
+    told, manager = {"disclosed_at": depot.now, "at": depot.now, "keys": run.keys}, depot.by("manager")
+    for name in ("copy", "another"):
+        with run.main.write() as session:
+            ids[name] = str(disclosure.note(session, found, "paper", "Tax adviser", by=manager, **told).id)
+    for name in ("withdrawn", "another"):
+        wrong, clerk = depot.receive("A wrong upload"), depot.by("clerk")
+        with run.main.write() as session:
+            made = withdrawal.ask(session, wrong, "wrong firm", by=clerk, at=depot.now, keys=run.keys)
+        ids[name] = str(made)
+    ids |= _packed(depot, data.parent)
     with run.main.read() as session:
         ids["hold"] = str(session.scalars(select(Hold.id)).one())
     depot.archive.settle()
@@ -1344,17 +1515,39 @@ def disposing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
     return data, ids
 
 
+def _packed(depot: Depot, folder: Path) -> dict[str, str]:
+    """Packages for an archive, one of them taken away, and a permanent keeping whose end somebody has asked for."""
+    packages.reader(depot)
+    wait, taken = packages.made(depot, "transfer"), packages.made(depot, "transfer")
+    with depot.run.main.write() as session:
+        package.note_taken(session, taken.id, by=depot.by("porter"), at=depot.now)
+    kept, asked = (packages.kept_one(depot) for _ in range(2))
+    with depot.run.main.write() as session:
+        keeping.ask_end(session, asked, "not of value", by=depot.by("manager"), at=depot.now, keys=depot.run.keys)
+    assert taken.sha256 is not None
+    return {
+        "package": str(wait.id),
+        "taken": str(taken.id),
+        "digest": taken.sha256.hex(),
+        "day": depot.now.date().isoformat(),
+        "keeping": str(kept),
+        "out": str(folder / "package.zip"),
+    }
+
+
 @pytest.mark.sqlite
 @pytest.mark.parametrize("command", DISPOSING, ids=" ".join)
 def test_a_command_of_disposition_writes_what_it_says(
-    disposing: tuple[Path, dict[str, str]], cli: Cli, command: tuple[str, ...]
+    disposing: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch, cli: Cli, command: tuple[str, ...]
 ) -> None:
     data, ids = disposing
     name, words = DISPOSING[command]
     review = (datetime.now(UTC) + timedelta(days=60)).date().isoformat()
     before = _events(data)
-    answer = _run(cli, data, name, (*command, *(word.format(review=review, **ids) for word in words)))
+    with opening(monkeypatch) as opened:
+        answer = _run(cli, data, name, (*command, *(word.format(review=review, **ids) for word in words)))
     assert answer.code == 0, answer.err
+    assert _unnamed(data, opened, len(before)) == {}
     after = [action for action, _ in _events(data)[len(before) :]]
     expected = COMMANDS[command]
     if isinstance(expected, str):
@@ -1398,6 +1591,20 @@ def _events(data: Path) -> list[tuple[str, dict[str, Any]]]:
         database.close()
     bodies = [parse(entry).body for entry in leaves]
     return [(body["action"], body.get("d", {})) for body in bodies]
+
+
+def _unnamed(data: Path, opened: dict[UUID, set[str]], after: int) -> dict[str, set[str]]:
+    """Sealed words of these that no entry behind the first ``after`` names."""
+    main, log = (databases.open_line(data / "db", line) for line in ("main", "log"))
+    try:
+        with main.read() as session:
+            kinds = kinds_of(session, opened)
+        with log.read() as session:
+            entries = [trail.entry(session, seq) for seq in range(after, session.get_one(AuditHead, 1).size)]
+    finally:
+        main.close()
+        log.close()
+    return unnamed(opened, kinds, named_by(entries))
 
 
 def _spoil_index(data: Path) -> None:

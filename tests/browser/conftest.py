@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PASSWORD = "granite otter lamp forty"
 CHROMIUM = os.environ.get("MUNIMENT_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+# Five seconds are too few where other programs use the machine as well.
+expect.set_options(timeout=30_000)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def ready(page: Page) -> Page:
 
 def search_until_found(page: Page, url: str, words: str) -> None:
     """Search until there is a result: a record is found a moment after it was filed."""
-    for _attempt in range(40):
+    for _attempt in range(120):
         page.goto(f"{url}/search?q={words}")
         if page.locator("[data-row]").count():
             break

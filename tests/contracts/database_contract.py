@@ -218,9 +218,9 @@ class DatabaseContract:
         thread.start()
         assert not entered.wait(0.3)
         other.send_signal(signal.SIGKILL)
-        assert entered.wait(10)
+        assert entered.wait(60)
         thread.join()
-        other.wait(10)
+        other.wait(60)
         assert count(database) == 1
 
     def test_the_commit_is_done_before_the_next_writer_is_let_in(self, database: Database) -> None:
@@ -232,10 +232,10 @@ class DatabaseContract:
             with database.write() as session:
                 session.add(lease())
                 inside.set()
-                go.wait(5)
+                go.wait(60)
 
         def second() -> None:
-            inside.wait(5)
+            inside.wait(60)
             go.set()
             with database.write() as session:
                 seen.append(session.scalar(select(func.count()).select_from(ProcessLease)) or 0)

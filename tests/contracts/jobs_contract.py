@@ -77,7 +77,7 @@ class JobsContract:
         assert not [row for row in rows if row.state == jobs.LEASED]
 
     def test_many_who_promise_the_same_beside_each_other_promise_it_once(self, database: Database) -> None:
-        together = threading.Barrier(6, timeout=20)
+        together = threading.Barrier(6, timeout=60)
 
         def promise(_: int) -> UUID | None:
             together.wait()
@@ -106,7 +106,7 @@ class JobsContract:
 
         thread = threading.Thread(target=change_and_promise)
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(60)
         with database.write(beside=True) as session:
             claims = jobs.claim(session, queue="q", holder="h", at=AT)
             seen = session.get(leases.ProcessLease, "the change") is not None
@@ -124,7 +124,7 @@ class JobsContract:
         made: list[UUID | None] = []
 
         def promise() -> None:
-            inside.wait(10)
+            inside.wait(60)
             with database.write(beside=True) as session:
                 made.append(jobs.add(session, "work.do", queue="q", at=AT, key="k"))
 
@@ -150,7 +150,7 @@ class JobsContract:
                 raise RuntimeError
 
         def promise() -> None:
-            inside.wait(10)
+            inside.wait(60)
             with database.write(beside=True) as session:
                 made.append(jobs.add(session, "work.do", queue="q", at=AT, key="k"))
 
@@ -183,7 +183,7 @@ class JobsContract:
 
     def test_of_many_who_take_a_process_lease_at_once_one_has_it(self, database: Database) -> None:
         for _ in range(5):
-            together = threading.Barrier(5, timeout=20)
+            together = threading.Barrier(5, timeout=60)
 
             def take(number: int, together: threading.Barrier = together) -> bool:
                 together.wait()

@@ -68,7 +68,7 @@ class ObjectStoreContract:
 
         def put(content: bytes) -> None:
             def pieces() -> Iterator[bytes]:
-                together.wait(10)
+                together.wait(60)
                 yield content
                 yield content
 

@@ -97,7 +97,7 @@ def test_the_two_lines_do_not_wait_for_each_other(urls, database):
 
 
 def test_writers_beside_each_other_are_in_at_the_same_time(database):
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def enter() -> None:
         with database.write(beside=True) as session:
@@ -242,7 +242,7 @@ def test_a_lock_that_is_not_given_is_busy(urls, database):
 def test_a_deadlock_is_busy_and_one_of_the_two_goes_on(database):
     with database.write() as session:
         session.add_all([lease("a"), lease("b")])
-    both, said = threading.Barrier(2, timeout=10), list[str]()
+    both, said = threading.Barrier(2, timeout=60), list[str]()
 
     def take(first: str, second: str) -> None:
         try:

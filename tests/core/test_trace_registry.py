@@ -8,7 +8,8 @@ import pytest
 
 from app import schema
 from app.folders import DataFolder
-from app.settings import _SCHEMES, Settings
+from app.settings import Settings
+from app.settings_check import _SCHEMES
 from core import trace
 from core.trace import TableTrace, Unregistered
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,27 @@ def _names(running: Cluster) -> dict[str, str]:
     return {str(process.pid): name for name, process in running.processes.items()}
 
 
+def _have(running: Cluster, runtime: Runtime, *, workers: int) -> list[str]:
+    """Two keepers and two beats, of which one acts, and so many workers, whatever ran before; the workers' names."""
+    for kind, wanted in (("keeper", 2), ("beat", 2), ("worker", workers)):
+        there = _of(running, kind)
+        for name in there[wanted:]:
+            running.stop(name)
+        for _ in range(wanted - len(there)):
+            running.start(_new(running, kind), kind)
+    _wait(lambda: _holder(runtime, "keeper") and _holder(runtime, "beat"), running, LEASE_SECONDS + 60)
+    return _of(running, "worker")
+
+
+def _of(running: Cluster, kind: str) -> list[str]:
+    return [name for name in running.processes if name.startswith(f"{kind}-")]
+
+
+def _new(running: Cluster, kind: str) -> str:
+    """A name that no process has had."""
+    return next(name for number in count() if not running.log(name := f"{kind}-{number}").exists())
+
+
 def _job_of(runtime: Runtime, record: UUID) -> jobs.Job:
     """The newest job that reads a record."""
     with runtime.main.read() as session:
@@ -89,7 +111,10 @@ def _job_of(runtime: Runtime, record: UUID) -> jobs.Job:
         return job
 
 
-def test_messages_name_queues_and_nothing_else_and_one_beat_sends(running: Cluster, broker: Redis) -> None:
+def test_messages_name_queues_and_nothing_else_and_one_beat_sends(
+    running: Cluster, runtime: Runtime, broker: Redis
+) -> None:
+    _have(running, runtime, workers=0)
     number = int(running.environment["MUNIMENT_BROKER"].rpartition("/")[2])
     with redis.Redis.from_url(broker.url(number)) as client:
         client.flushdb()
@@ -113,19 +138,21 @@ def test_messages_name_queues_and_nothing_else_and_one_beat_sends(running: Clust
 
 
 def test_work_that_waited_while_no_worker_ran_is_done_when_one_comes(running: Cluster, runtime: Runtime) -> None:
+    _have(running, runtime, workers=0)
     record = _upload(running, "wartet.txt", b"Dieser Brief wartet auf einen Arbeiter.")
     assert _job_of(runtime, record).state == jobs.READY
-    running.start("worker-0", "worker")
+    _have(running, runtime, workers=1)
     _wait(lambda: _job_of(runtime, record).state == jobs.DONE, running, 60)
 
 
 def test_a_worker_told_to_end_finishes_its_document_or_another_does(running: Cluster, runtime: Runtime) -> None:
+    (working,) = _have(running, runtime, workers=1)
     scan = raw.scanned_pdf("Rechnung Nummer 4711 ueber zwoelf Euro\n" * 20)
     record = _upload(running, "scan.pdf", scan)
     _wait(lambda: _job_of(runtime, record).queue == "ocr" and _job_of(runtime, record).holder, running, 60)
-    running.start("worker-1", "worker")
+    running.start(_new(running, "worker"), "worker")
     begun = time.monotonic()
-    code = running.stop("worker-0", 40.0)
+    code = running.stop(working, 40.0)
     assert code in (0, -9), code
     assert time.monotonic() - begun < 40
     _wait(lambda: _job_of(runtime, record).state == jobs.DONE, running, 90)
@@ -135,6 +162,7 @@ def test_a_worker_told_to_end_finishes_its_document_or_another_does(running: Clu
 
 def test_of_two_only_one_acts_and_the_other_takes_over_when_it_is_killed(running: Cluster, runtime: Runtime) -> None:
     kinds = ("keeper", "beat")
+    _have(running, runtime, workers=1)
     first = {kind: _holder(runtime, kind) for kind in kinds}
     for _ in range(10):
         assert {kind: _holder(runtime, kind) for kind in kinds} == first
@@ -161,14 +189,16 @@ def test_of_two_only_one_acts_and_the_other_takes_over_when_it_is_killed(running
         _wait(lambda: client.get(f"{V1}/search", params={"q": word}).json().get("total") == 1, running, 60)
     other = _names(running)[_holder(runtime, "keeper")]
     checkpoint = running.data(other) / "log" / "checkpoint"
-    _wait(checkpoint.exists, running, 10)
+    _wait(checkpoint.exists, running, 60)
     assert "verified" in running.command("audit", "verify", name=other)
 
 
 def test_one_that_is_told_to_end_hands_over_at_once(running: Cluster, runtime: Runtime) -> None:
+    _have(running, runtime, workers=0)
     first = _holder(runtime, "keeper")
-    running.start("keeper-2", "keeper")
-    _wait((running.data("keeper-2") / "run" / "alive-keeper").exists, running, 30)
+    another = _new(running, "keeper")
+    running.start(another, "keeper")
+    _wait((running.data(another) / "run" / "alive-keeper").exists, running, 60)
     assert running.stop(_names(running)[first]) == 0
     begun = time.monotonic()
     _wait(lambda: _holder(runtime, "keeper") not in ("", first), running, 20)

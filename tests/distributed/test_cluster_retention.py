@@ -99,9 +99,9 @@ class Firm:
 
     def approve(self, going: list[UUID], held: UUID) -> str:
         """A batch approved without grace, of which one was held after the first approval."""
-        self.ask(
-            "officer", "PUT", "/dispositions/terms", params={"entity": self.entity}, json={"quorum": 1, "grace_days": 0}
-        )
+        asked = {"entity": self.entity, "grace_days": 0}
+        change = self.ask("manager", "POST", "/retention/terms/changes", json=asked).json()["id"]
+        self.ask("officer", "POST", f"/retention/terms/changes/{change}/decision", json={"confirmed": True})
         batch = str(self.ask("manager", "POST", "/dispositions", json={"entity": self.entity}).json()["id"])
         self._submit_and_approve(batch, [*going, held])
         hold = {

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kills import Outcome, import_with_kills
+from tests.support.log_kills import kill_over_and_over
 
 
 def _is_whole(outcome: Outcome, documents: int) -> None:
@@ -27,3 +28,11 @@ def test_every_accepted_document_is_there_once_after_three_kills(tmp_path: Path)
     outcome = import_with_kills(tmp_path / "data", documents=200, kills=3, seed=20261122)
     _is_whole(outcome, 200)
     assert len(outcome.killed) == 3
+
+
+@pytest.mark.slow
+def test_no_check_ever_calls_a_log_wrong_whose_writers_were_killed(tmp_path: Path) -> None:
+    told = kill_over_and_over(tmp_path / "data", kills=8, seed=20261122)
+    assert told.alarms == []
+    assert told.lost == 0
+    assert told.receipts

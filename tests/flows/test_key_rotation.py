@@ -20,7 +20,7 @@ def _signers(data: Path) -> list[bytes]:
 
 
 def _waits_for(data: Path, ids: list[bytes]) -> bool:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while time.monotonic() < ends:
         if _signers(data) == ids:
             return True

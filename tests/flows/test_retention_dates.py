@@ -29,6 +29,21 @@ def invoice(office: Office) -> str:
     return str(told["id"])
 
 
+def open_file(office: Office, number: str) -> None:
+    """A contract's case file under that number."""
+    file = office.client("clerk").post(
+        "/api/v1/case-files",
+        json={
+            "entity": str(office.entity),
+            "kind": "contract",
+            "number": number,
+            "name": "Miete",
+            "opened_on": "2020-01-01",
+        },
+    )
+    assert file.status_code == 201, file.text
+
+
 @pytest.mark.parametrize("name", ["clerk", "manager", "officer", "auditor", "dpo"])
 def test_who_reads_a_record_or_answers_for_retention_learns_why(office: Office, invoice: str, name: str) -> None:
     found = office.client(name).get(f"/api/v1/retention/records/{invoice}/why")
@@ -63,17 +78,7 @@ def test_pages_show_the_sum_and_the_line(office: Office, invoice: str) -> None:
 
 
 def test_events_stated_by_the_page_date_what_waited(office: Office) -> None:
-    file = office.client("clerk").post(
-        "/api/v1/case-files",
-        json={
-            "entity": str(office.entity),
-            "kind": "contract",
-            "number": "V-77",
-            "name": "Miete",
-            "opened_on": "2020-01-01",
-        },
-    )
-    assert file.status_code == 201, file.text
+    open_file(office, "V-77")
     told = office.upload(uuid4().bytes, "v.txt", case_file="V-77", **{"class": "contract"})
     office.settle()
     waiting = office.client("manager").get("/api/v1/retention/triggers").json()
@@ -97,7 +102,8 @@ def test_events_stated_by_the_page_date_what_waited(office: Office) -> None:
 
 @pytest.mark.parametrize(("name", "status"), [("clerk", 403), ("auditor", 403), ("officer", 403)])
 def test_only_who_states_events_states_them(office: Office, name: str, status: int) -> None:
-    row = {"holder": "file", "number": "V-77", "event": "case_closed", "day": "2026-06-30"}
+    open_file(office, f"V-of-{name}")
+    row = {"holder": "file", "number": f"V-of-{name}", "event": "case_closed", "day": "2026-06-30"}
     body = {"entity": str(office.entity), "statements": [row]}
     assert office.client(name).post("/api/v1/retention/triggers", json=body).status_code == status
     assert office.client("manager").post("/api/v1/retention/triggers", json=body).status_code == 200

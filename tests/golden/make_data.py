@@ -9,6 +9,7 @@ import json
 import sys
 import tarfile
 import tempfile
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import partial
 from hashlib import sha256
@@ -19,8 +20,10 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 
 from app.build import build
+from app.runtime import Runtime
 from app.samples.make import make_samples
 from app.settings import load
+from audit.origin import started_as
 from audit.tree import CompactRange
 from records import object_lock
 from records.object_lock import ObjectLock
@@ -32,7 +35,7 @@ COUNT = 6
 PASSWORD = "walnut bridge evening\n"
 
 
-def make(schema: str, seed: int, base: Path) -> dict[str, Any]:
+def make(seed: int, base: Path) -> dict[str, Any]:
     """The folder ``base/data``, and what is true of it."""
     muniment, data = partial(Cli(), "--data", base / "data"), base / "data"
 
@@ -43,7 +46,7 @@ def make(schema: str, seed: int, base: Path) -> dict[str, Any]:
 
     for person, role in (("boss", "administrator"), ("anna", "records_manager")):
         done("user", "add", person, "--role", role, "--password-stdin", stdin=PASSWORD)
-    records = []
+    records: list[dict[str, Any]] = []
     for sample in make_samples(seed, COUNT, own="Nordwind GmbH"):
         (base / sample.name).write_bytes(sample.data)
         # Of the second a person says the class: a lock for a minimum waits for that.
@@ -58,24 +61,24 @@ def make(schema: str, seed: int, base: Path) -> dict[str, Any]:
     _ask_for_locks(data, *(UUID(each["id"]) for each in records[:2]))
     done("reconcile")
     done("audit", "verify")
-    key = done("audit", "key").out.strip()
     runtime = build(load(data=data))
-    with runtime.main.read() as session:
-        locks = session.scalar(select(func.count()).select_from(ObjectLock))
+    told = true_of(runtime)
+    runtime.close()
+    return told | {"records": records}
+
+
+def true_of(runtime: Runtime) -> dict[str, Any]:
+    """What is true of a folder, whatever is in it."""
     tree = CompactRange()
     with runtime.log_database.read() as session:
         leaves = list(session.scalars(text("SELECT hash FROM audit_leaves ORDER BY seq")))
+        key = started_as(session)
+    with runtime.main.read() as session:
+        locks = session.scalar(select(func.count()).select_from(ObjectLock))
     for leaf in leaves:
         tree.append(leaf, [])
-    runtime.close()
-    return {
-        "made_by": f"0.1.0, schema {schema}",
-        "verifier_key": key,
-        "entries": len(leaves),
-        "root": tree.root().hex(),
-        "locks": locks,
-        "records": records,
-    }
+    assert key is not None
+    return {"verifier_key": key[1], "entries": len(leaves), "root": tree.root().hex(), "locks": locks}
 
 
 def _ask_for_locks(data: Path, held: UUID, kept: UUID) -> None:
@@ -87,17 +90,22 @@ def _ask_for_locks(data: Path, held: UUID, kept: UUID) -> None:
     runtime.close()
 
 
-def main(name: str, seed: int) -> None:
-    """Make it and keep it."""
+def keep(name: str, make: Callable[[], dict[str, Any]], base: Path, parts: Sequence[str]) -> None:
+    """Pack what ``make`` leaves in ``base/data``, with what it tells; a name that is there is never made again."""
     kept = FOLDER / f"{name}.tar.xz"
     if kept.exists():
         raise FileExistsError(kept)
-    with tempfile.TemporaryDirectory() as base:
-        told = make(name.partition("-")[0], seed, Path(base))
-        with tarfile.open(kept, "w:xz") as archive:
-            for part in KEPT:
-                archive.add(Path(base) / "data" / part, f"data/{part}")
+    told = {"made_by": f"0.1.0, schema {name.partition('-')[0]}"} | make()
+    with tarfile.open(kept, "w:xz") as archive:
+        for part in parts:
+            archive.add(base / "data" / part, f"data/{part}")
     kept.with_name(f"{name}.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")
+
+
+def main(name: str, seed: int) -> None:
+    """Make it and keep it."""
+    with tempfile.TemporaryDirectory() as base:
+        keep(name, lambda: make(seed, Path(base)), Path(base), KEPT)
 
 
 if __name__ == "__main__":

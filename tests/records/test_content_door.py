@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import event
 
+from app.finishing import RETENTION
 from app.runtime import KEEPER, PIPELINE
 from audit import trail
 from audit.entries import AuditHead
@@ -18,12 +19,12 @@ from core.errors import IntegrityFailure, NotFound
 from core.sqlite import SqliteDatabase
 from records import auditor_scope, capture, derived, pages, record
 from records.case_file import CaseFile
-from records.content import Content
+from records.content import PACKAGE, Content
 from records.pages import ReadPage
 from records.record import Record
 from tests.support.archive import Archive
 from vault.envelope import context
-from vault.store import derived_key, new_original_key
+from vault.store import ObjectRef, derived_key, new_original_key
 from vault.writer import seal_into
 
 TEXT = "Zwetschgenkuchen kostet 12 Euro"
@@ -39,6 +40,8 @@ class Filled:
     file: CaseFile
     scope: UUID
     """An auditor's, held by the outsider."""
+    package: UUID
+    stored_package: ObjectRef
 
     @property
     def content(self) -> Content:
@@ -52,7 +55,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     with archive.runtime.main.read() as session:
         file = session.get_one(CaseFile, archive.open_file())
     archive.add_person("outsider")
-    yield Filled(archive, row.id, _fill(archive, row), file, _scope(archive))
+    yield Filled(archive, row.id, _fill(archive, row), file, _scope(archive), *_package(archive))
     archive.close()
 
 
@@ -66,6 +69,19 @@ def _scope(archive: Archive) -> UUID:
             session, person, archive.entity, ["letter"], years, "PA-1", until=until, by=boss, at=archive.now
         )
         return auditor_scope.decide(session, row.id, confirmed=True, by=officer, at=archive.now).id
+
+
+def _package(archive: Archive) -> tuple[UUID, ObjectRef]:
+    run, package = archive.runtime, uuid4()
+    with run.main.write() as session:
+        key = run.keys.create(session, package, kind=PACKAGE, at=archive.now)
+    sealed = seal_into(run.store, derived_key(package, PACKAGE), key, context(package, None, PACKAGE), [b"PK"])
+    return package, sealed.ref
+
+
+def _packed(content: Content, filled: Filled) -> list[bytes]:
+    packed = content.pack(filled.package, [filled.record], by=RETENTION, basis="test")
+    return [b"".join(file.chunks) for each in packed for file in each.files]
 
 
 def _fill(archive: Archive, row: Record) -> UUID:
@@ -158,6 +174,13 @@ OPENINGS: dict[str, tuple[str, Opening]] = {
     "history_shown": ("record.history_shown", lambda c, f: c.history_shown(f.record, 3, by=_clerk(f))),
     "whole": ("record.opened", lambda c, f: c.whole(f.record, by=KEEPER, basis="test")),
     "whole_many": ("record.opened", lambda c, f: list(c.whole_many([f.record, uuid4()], by=KEEPER, basis="test"))),
+    "pack": ("record.packed", _packed),
+    "open_package": (
+        "record.package_taken",
+        lambda c, f: b"".join(
+            c.open_package(f.package, f.stored_package, [f.record], sha256=bytes(32), by=_clerk(f))[0],
+        ),
+    ),
     "whole_many, not taken": ("record.opened", lambda c, f: c.whole_many([f.record], by=KEEPER, basis="test")),
 }
 EACH = pytest.mark.parametrize(("action", "opening"), [pytest.param(*row, id=name) for name, row in OPENINGS.items()])

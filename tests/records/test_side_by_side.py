@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 def at_once(act: Callable[[int], _T]) -> list[_T]:
     """What so many threads get who begin in the same moment."""
-    together = threading.Barrier(MANY, timeout=30)
+    together = threading.Barrier(MANY, timeout=60)
 
     def begin(number: int) -> _T:
         together.wait()

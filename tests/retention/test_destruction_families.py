@@ -12,7 +12,7 @@ from sqlalchemy import select
 from core.errors import MunimentError
 from records.placement import Decision, decide
 from records.record import Record
-from retention import batch, certificate, disclosure, hold, stub, withdrawal
+from retention import batch, certificate, disclosure, hold, regime, stub, withdrawal
 from retention.hold import NewHold
 from retention.hold_scope import Scope
 from tests.support.depot import CLASS, LONG_AGO, Depot
@@ -154,6 +154,51 @@ def test_a_hold_keeps_a_wrong_upload(depot: Depot, when: str) -> None:
     assert depot.archive.who_sees(wrong) == set()
 
 
+@pytest.mark.parametrize("when", ["before it is confirmed", "before it is carried out"])
+def test_a_restriction_by_decision_keeps_a_wrong_upload_until_it_is_lifted(depot: Depot, when: str) -> None:
+    [wrong] = depot.file("one")
+    run = depot.run
+    with run.main.write() as session:
+        asked = withdrawal.ask(session, wrong, "wrong", by=depot.by("clerk"), at=depot.now, keys=run.keys)
+    if when == "before it is confirmed":
+        restrict(depot, wrong)
+        with run.main.write() as session, pytest.raises(withdrawal.OnHold):
+            withdrawal.decide(session, asked, confirmed=True, by=depot.by("officer"), at=depot.now)
+        assert depot.exists(wrong)
+        return
+    with run.main.write() as session:
+        withdrawal.decide(session, asked, confirmed=True, by=depot.by("officer"), at=depot.now)
+    restrict(depot, wrong)
+    depot.archive.settle()
+    assert depot.carry_out().skipped == {"restricted": 1}
+    assert depot.exists(wrong)
+    with run.main.write() as session:
+        lifted = regime.change(session, wrong, "active", "settled", by=depot.by("manager"), at=depot.now, keys=run.keys)
+        regime.decide(session, lifted.id, confirmed=True, by=depot.by("officer"), at=depot.now)
+    depot.carry_out()
+    assert not depot.exists(wrong)
+
+
+def test_a_restriction_of_an_attachment_keeps_its_mail(depot: Depot) -> None:
+    mail, inside = mail_with_attachment(depot)
+    made = depot.propose()
+    assert made is not None
+    depot.decide(made, [mail])
+    depot.approve(made, depot.submit(made))
+    restrict(depot, inside)
+    assert depot.carry_out().skipped == {"restricted": 1}
+    assert depot.exists(mail)
+
+
+def restrict(depot: Depot, record_id: UUID) -> None:
+    """By decision (GDPR Art. 18), without a hold."""
+    run = depot.run
+    with run.main.write() as session:
+        regime.change(
+            session, record_id, "restricted", "accuracy contested", by=depot.by("manager"), at=depot.now, keys=run.keys
+        )
+
+
 def test_a_wrong_upload_of_long_ago_goes_by_the_schedule(depot: Depot) -> None:
     [old] = depot.file("one")
     depot.ahead = timedelta(days=31)
@@ -181,16 +226,17 @@ def test_a_copy_outside_becomes_a_task_and_stands_in_the_certificate(depot: Depo
     depot.approved()
     depot.carry_out()
     with run.main.read() as session:
-        [task] = disclosure.told(session, disclosure.tasks(session, by=depot.by("manager")), run.keys)
-    assert (task.row.kind, task.recipient, task.row.record) == ("processor", "Tax adviser Finch", gone)
+        [task] = disclosure.tasks(session, by=depot.by("manager"))
+        told = disclosure.recipients_of(session, [task], run.keys)
+    assert (task.kind, told[task.id], task.record) == ("processor", "Tax adviser Finch", gone)
     depot.archive.settle()
     [issued] = depot.certificates()
     content = certificate.verify(issued.body, issued.signature, issued.vkey).content
     assert issued.outside == 1
-    assert content["records"][0]["outside"] == [{"kind": "processor", "id": task.row.id.hex}]
+    assert content["records"][0]["outside"] == [{"kind": "processor", "id": task.id.hex}]
     assert b"Finch" not in issued.body
     with run.main.write() as session:
-        disclosure.settle(session, task.row.id, by=depot.by("manager"), at=depot.now)
+        disclosure.settle(session, task.id, by=depot.by("manager"), at=depot.now)
         assert disclosure.tasks(session, by=depot.by("manager")) == []
 
 

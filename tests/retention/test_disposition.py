@@ -113,7 +113,7 @@ def test_an_approval_names_what_was_shown(depot: Depot) -> None:
 
 def test_a_quorum_of_two_takes_two_other_persons(depot: Depot) -> None:
     with depot.run.main.write() as session:
-        disposition_terms.set_terms(session, depot.archive.entity, Terms(2, 7), by=depot.by("officer"), at=depot.now)
+        disposition_terms.write(session, depot.archive.entity, Terms(2), by=depot.by("officer").person, at=depot.now)
     try:
         depot.file("one")
         made, digest = depot.submitted()
@@ -123,8 +123,8 @@ def test_a_quorum_of_two_takes_two_other_persons(depot: Depot) -> None:
         assert depot.approve(made, digest, "second_officer") == Outcome("approved", 0)
     finally:
         with depot.run.main.write() as session:
-            by = depot.by("officer")
-            disposition_terms.set_terms(session, depot.archive.entity, Terms(1, 7), by=by, at=depot.now)
+            by = depot.by("officer").person
+            disposition_terms.write(session, depot.archive.entity, Terms(), by=by, at=depot.now)
 
 
 def test_of_two_who_approve_at_once_one_does(depot: Depot) -> None:

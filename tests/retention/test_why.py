@@ -138,6 +138,12 @@ def test_a_statutory_maximum_that_has_passed_is_overdue():
     assert "That day has passed: it is overdue." in results
 
 
+def test_a_record_whose_period_is_over_is_eligible_and_not_overdue():
+    results = told(why([AO], facts(document_created=date(2010, 1, 1))), "result")
+    assert "Its period is over: it can be proposed, and 3 months are meant for review and destruction." in results
+    assert not any("overdue" in each or "to be gone" in each for each in results)
+
+
 def test_slack_inside_a_maximum_is_told():
     rule = law("m", "P3Y", bound="maximum", slack=Period(days=30))
     sums = told(why([rule], facts(contract_end=date(2026, 6, 30))), "sum")

@@ -38,6 +38,7 @@ const was = (row) => ({
   reason: row.dataset.reason,
   until: row.dataset.until,
   class: row.dataset.class,
+  authority: row.dataset.authority,
 });
 
 async function send(records, said) {
