@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from accounts import entities, people
+from accounts import directory, entities, people
 from accounts.principal import Principal
 from api.deps import CaseFileManager, CaseFileReader, Now, RequestId, Run, WriteSession
 from api.i18n import gettext as _
@@ -131,6 +131,8 @@ def show_file(
     more = f"/case-files/{file.id}?before={following}" if following else ""
     if before and is_piecewise(request):
         return HTMLResponse(fragment(request, "parts/record_rows.html", rows=shown, more=more))
+    if others := sorted(everybody - {by.id}):
+        directory.note_shown(run.log, others, by=by, at=now, request=request_id)
     may_manage = by.may("case_file.manage", entity=file.entity) and file.about_person != by.id
     sections = SECTIONS.get(file.kind, ())
     return page(

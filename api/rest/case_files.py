@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path, Query, Response
 from pydantic import Field
 
-from accounts import people
+from accounts import directory, people
 from api.deps import CaseFileManager, CaseFileReader, Now, RequestId, Run, WriteSession
 from api.rest.parameters import PREFIX, Change, Limit, View
 from api.routing import Router
@@ -142,6 +142,8 @@ def read_one(run: Run, case_file_id: UUID, by: CaseFileReader, request_id: Reque
         listed = case_file.access_list(session, file.id, now)
         colleagues = people.reveal_names(session, (person for person, _ in listed), run.keys)
         triggers = case_file.triggers_of(session, file.id)
+    if others := sorted({person for person, _ in listed} - {by.id}):
+        directory.note_shown(run.log, others, by=by, at=now, request=request_id)
     names = run.content.name_files([file], by=by, request=request_id)
     return CaseFileDetail(
         **_values(file, names),
