@@ -30,3 +30,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("terms_changes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_terms_changes_entity"), ["entity"], unique=False)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("restore the backup taken before the upgrade")

@@ -12,3 +12,7 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("legal_entities", schema=None) as batch_op:
         batch_op.add_column(sa.Column("fiscal_year_moves", sa.String(length=110), nullable=True))
+
+
+def downgrade() -> None:
+    raise NotImplementedError("restore the backup taken before the upgrade")
