@@ -5,6 +5,7 @@ years is told in a minute. That stands in the archive from its first start and c
 whoever starts the program could let every retention period end today.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -33,11 +34,10 @@ class MovedClock:
         return self._machine.now() + self._ahead
 
 
-def permit(settings: Settings) -> None:
+def permit(settings: Settings, has_begun: Callable[[Settings], bool]) -> None:
     """Mark an archive that has not begun yet as one for tests, where the settings say so."""
-    folder = folder_of(settings)
-    if settings.test_clock and not (folder.databases / "main.db").exists() and not folder.test_clock.exists():
-        folder.test_clock.write_text("0\n", "ascii")
+    if settings.test_clock and not (file := _file_of(settings)).exists() and not has_begun(settings):
+        file.write_text("0\n", "ascii")
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -48,7 +48,12 @@ def clock_of(settings: Settings) -> Clock:
     """
     if not settings.test_clock:
         return SystemClock()
-    file = folder_of(settings).test_clock
+    file = _file_of(settings)
     if not file.exists():
         raise BadSetting("test_clock is set, and this archive was not made for tests: its clock cannot be moved")
     return MovedClock(file)
+
+
+def _file_of(settings: Settings) -> Path:
+    """Each process of the distributed shape has a data folder of its own: the folder of the keys is one for all."""
+    return settings.keys_folder / "test-clock" if settings.is_distributed else folder_of(settings).test_clock

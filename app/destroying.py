@@ -31,8 +31,8 @@ from app.withdrawing import destroy_withdrawn
 from core.clock import civil_date
 from core.database import ReadSession, WriteSession
 from records.record import Record
-from retention import approval, destruction, package, running_day, stub
 from retention import batch as batches
+from retention import destruction, package, running_day, stub_end, voiding
 from retention.batch import Batch, Item
 from retention.destruction import Doomed
 from retention.hold import lock_holds
@@ -73,7 +73,7 @@ def _purge_stubs(runtime: Runtime, at: datetime) -> int:
     count = 0
     while True:
         with runtime.main.write() as session:
-            purged = stub.purge(session, today=at.date(), by=RETENTION, at=at, keys=runtime.keys)
+            purged = stub_end.purge(session, today=at.date(), by=RETENTION, at=at, keys=runtime.keys)
         count += purged
         if purged == 0:
             return count
@@ -107,7 +107,7 @@ def _start(runtime: Runtime, batch_id: UUID, outcome: Outcome, at: datetime) -> 
             log.error("a batch is not as it was approved", extra={"id": str(row.id)})
             outcome.voided += 1
             if row.state == batches.APPROVED:
-                approval.void(session, row, (), "not_as_approved", by=RETENTION, at=at)
+                voiding.void(session, row, (), "not_as_approved", by=RETENTION, at=at)
             return None
         row.state = batches.EXECUTING
         others = (Item.batch == row.id, Item.state.in_((batches.OPEN, batches.DECIDED)))

@@ -6,31 +6,14 @@ Nothing is changed by looking. No line holds a secret or a word of a record.
 import platform
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from app.build import key_service_of
+from app.finding import Finding, wrong
 from app.folders import folder_of
 from app.outside import Service, services
 from app.settings import Settings
 from core.errors import MunimentError
 from vault.keyring import Keyring
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    what: str
-    state: str
-    ok: bool = True
-    advice: str = ""
-    """What to do, where it is not ``ok``."""
-
-
-def wrong(what: str, error: MunimentError) -> Finding:
-    """What an error says of ``what``."""
-    title, detail = error.title(), error.detail
-    return Finding(what, title.rstrip("."), ok=False, advice="" if detail == title else detail)
 
 
 def examine(settings: Settings) -> Iterator[Finding]:

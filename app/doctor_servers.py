@@ -13,7 +13,7 @@ from sqlalchemy import Row, select
 
 from app.celery_app import make
 from app.databases import database_url
-from app.doctor import Finding, wrong
+from app.finding import Finding, wrong
 from app.settings import BadSetting, Settings, secret
 from core.clock import SystemClock
 from core.database import Line

@@ -38,6 +38,9 @@ GATHER_SECONDS = 0.25
 """What comes within this time of the last work is done together: a commit of the log, the database and the index
 costs more than what a document adds to it. What comes alone is done at once."""
 INDEX_BATCH = 64
+ASKED_AT_ONCE = 4 * INDEX_BATCH
+"""Records that the index lacks are asked for when nothing else waits for it: a million jobs at once would take
+minutes, in which no entry came into the log and the lease ran out."""
 CHECKPOINT_SECONDS = 0.7
 """What an entry waits for a published checkpoint over it, so that on a bad moment of the disk it is a second. The next
 one begins earlier by what the last one took: an entry may come right after one has begun."""
@@ -78,6 +81,9 @@ class Keeper:
     _next_work: float = 0.0
     _next_begin: float = 0.0
     _is_begun: bool = False
+    _lacking: list[UUID] = field(default_factory=list)
+    """Records that the index does not hold as they are, and nobody has asked for yet. Forgotten with the process: the
+    next keeper looks again."""
 
     def __post_init__(self) -> None:
         self._rebuilder = Rebuilder(self.runtime, self.holder)
@@ -98,9 +104,10 @@ class Keeper:
         return self._index
 
     def ask_for_all(self) -> int:
-        """Promise to index every record that the index does not hold as it is now; tells how many."""
+        """Find every record that the index does not hold as it is now; tells how many. They are indexed by and by."""
         stale, strays = indexer.drift(self.open(), self.runtime.main)
-        return indexer.ask_for(self.runtime.main, stale | strays, at=self.runtime.clock.now())
+        self._lacking = sorted(stale | strays)
+        return len(self._lacking)
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Keep until told to stop, then finish what is at hand. A server that is away is waited for."""
@@ -152,7 +159,7 @@ class Keeper:
         look = changed != self._seen or now >= self._next_look
         if look:
             self._seen, self._next_look = changed, now + 2.0
-            worked = self._move_intake() | self._index_some()
+            worked = self._move_intake() | (self._index_some() or self._ask_for_some())
             self._certify_some()
             if worked:
                 # Look again, in case that was not all.
@@ -169,11 +176,12 @@ class Keeper:
     def settle(self, *, erasing: bool = True) -> None:
         """Do everything that is ready now and sign it: for a stop, and for the command line. A rebuild is left.
 
-        Without ``erasing`` what is destroyed and still in the index is left to whoever keeps next.
+        Without ``erasing`` what is destroyed and still in the index is left to whoever keeps next, and so is what the
+        index lacks.
         """
         self._eraser.wait()
         self._look_at_index()
-        while self._move_intake() | self._index_some():
+        while self._move_intake() | self._index_some() or (erasing and self._ask_for_some()):
             pass
         if erasing and self._eraser.has_work:
             self._safely("erasure", lambda: self._eraser.erase_all(self.open()))
@@ -310,6 +318,13 @@ class Keeper:
             # Holds are asked about what they can find from now on.
             note_indexed(session, indexed, now)
         return bool(claims)
+
+    def _ask_for_some(self) -> bool:
+        """Promise to index some of what the index lacks; ``False`` where it lacks nothing."""
+        if not self._lacking or self._eraser.is_at_work:
+            return False
+        some, self._lacking = self._lacking[:ASKED_AT_ONCE], self._lacking[ASKED_AT_ONCE:]
+        return indexer.ask_for(self.runtime.main, some, at=self.runtime.clock.now()) > 0
 
     def _erase_some(self) -> None:
         """Have the index erase what was destroyed, beside this loop; what failed is tried again a minute later."""

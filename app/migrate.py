@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData, text
+from sqlalchemy import Connection, Engine, MetaData, inspect, text
 
 from app import grants, schema
 from app.folders import DataFolder
@@ -64,6 +64,22 @@ def upgrade_postgresql(owner_url: str, app_role: str) -> None:
                 lock_line(connection, line)
                 _upgrade(connection, line, "head")
                 grants.grant(connection, line, app_role)
+    finally:
+        engine.dispose()
+
+
+def has_tables(owner_url: str) -> bool:
+    """Whether a PostgreSQL database was ever migrated.
+
+    Raises:
+        Unavailable: the server cannot be reached, or does not let the owner look.
+    """
+    from core.postgresql import engine_of, plain_errors
+
+    engine = engine_of(owner_url, application="muniment migrations", most_connections=1)
+    try:
+        with plain_errors(), engine.connect() as connection:
+            return any(inspect(connection).has_table(version_table(connection, line)) for line in LINES)
     finally:
         engine.dispose()
 

@@ -30,7 +30,7 @@ def prepare(settings: Settings) -> None:
     policy_of(settings)
     folder = folder_of(settings)
     folder.make(settings.keys_folder)
-    permit(settings)
+    permit(settings, _has_begun)
     clock = clock_of(settings)
     _migrate(settings)
     main, log_database = databases_of(settings)
@@ -58,6 +58,12 @@ def prepare(settings: Settings) -> None:
     finally:
         main.close()
         log_database.close()
+
+
+def _has_begun(settings: Settings) -> bool:
+    if not settings.database:
+        return (folder_of(settings).databases / "main.db").exists()
+    return not settings.database_owner or migrate.has_tables(database_url(settings, owner=True))
 
 
 def _migrate(settings: Settings) -> None:

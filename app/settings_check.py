@@ -1,14 +1,11 @@
 """What settings must be to go together: looked at once, before anything begins."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from app.settings_values import LOOPBACK, Settings
 from core.errors import Invalid
-
-if TYPE_CHECKING:
-    from app.settings import Settings
 
 
 class BadSetting(Invalid):
@@ -17,7 +14,7 @@ class BadSetting(Invalid):
     code = "bad_setting"
 
 
-def check(settings: "Settings") -> None:
+def check(settings: Settings) -> None:
     """Pass if an installation can run by these.
 
     Raises:
@@ -45,7 +42,7 @@ def check(settings: "Settings") -> None:
         raise BadSetting("log_level is error, warning, info or debug")
 
 
-def _check_retention(settings: "Settings") -> None:
+def _check_retention(settings: Settings) -> None:
     if not 1 <= settings.destroy_percent <= 100 or settings.destroy_free < 0:
         raise BadSetting("destroy_percent is 1 to 100, destroy_free 0 or more")
     if min(settings.fixity_days, settings.ceiling_alarm_days, settings.review_days) < 1:
@@ -58,14 +55,17 @@ def _check_clamd(address: str) -> None:
         raise BadSetting("clamd is an address such as 127.0.0.1:3310, or the path of its socket")
 
 
-def _check_test_clock(settings: "Settings") -> None:
+def _check_test_clock(settings: Settings) -> None:
     if not settings.test_clock:
         return
-    if not settings.is_loopback or settings.behind_proxy or settings.public_url or settings.is_distributed:
-        raise BadSetting("test_clock goes with one data folder and an address that only this machine reaches")
+    if not settings.is_loopback or settings.behind_proxy or settings.public_url:
+        raise BadSetting("test_clock goes with an address that only this machine reaches")
+    servers = [each for name in _SCHEMES for each in getattr(settings, name).split(",") if each]
+    if not all(urlsplit(each.strip()).hostname in LOOPBACK for each in servers):
+        raise BadSetting("test_clock goes with one data folder, or with servers on this machine alone")
 
 
-def _check_person_reports(settings: "Settings") -> None:
+def _check_person_reports(settings: Settings) -> None:
     if bool(settings.person_reports_basis) != bool(settings.person_reports_until):
         raise BadSetting("person_reports_basis and person_reports_until go together")
     if settings.person_reports_until:
@@ -75,7 +75,7 @@ def _check_person_reports(settings: "Settings") -> None:
             raise BadSetting("person_reports_until is a day such as 2027-06-30") from None
 
 
-def _check_anchors(settings: "Settings") -> None:
+def _check_anchors(settings: Settings) -> None:
     if not 0 <= settings.log_retention_years <= 1000:
         raise BadSetting("log_retention_years is 0 or more")
     if settings.witness_seconds < 1:
@@ -95,7 +95,7 @@ _SCHEMES = {
 }
 
 
-def _check_servers(settings: "Settings") -> None:
+def _check_servers(settings: Settings) -> None:
     for name, schemes in _SCHEMES.items():
         for address in filter(None, getattr(settings, name).split(",")):
             parts = urlsplit(address.strip())

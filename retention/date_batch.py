@@ -20,7 +20,7 @@ from core.errors import NotFound
 from records import object_lock
 from records.object_lock import ClassNotConfirmed
 from records.record import Record, Undated
-from retention import approval, record_facts
+from retention import record_facts, voiding
 from retention.date_events import MOST_RECORDS, DateChanged
 from retention.dating import Dates, Reckoner, reckoner_of
 from retention.record_date import RecordDate
@@ -184,7 +184,7 @@ def write(session: WriteSession, found: Sequence[Due], *, number: int, cause: st
                 moved.append((record, each))
             if is_changed:
                 changed.append(record)
-    approval.void_for(session, changed, "date_changed", at=at)
+    voiding.void_for(session, changed, "date_changed", at=at)
     for event in _events(moved, number, cause):
         append(session, event, at=at)
     if moved:

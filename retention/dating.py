@@ -20,12 +20,13 @@ from accounts.entities import LegalEntity
 from core.clock import civil_date, to_us
 from core.database import ReadSession
 from core.errors import NotFound
-from retention import fact, record_facts, schedule
+from retention import fact, record_facts
 from retention import facts as fact_classes
+from retention import schedule_rows as schedule
 from retention.fact import NOTHING, Known
 from retention.record_facts import ON_ITS_OWN, SAME, Gathered, Seen
 from retention.rule import OWN, Rule
-from retention.schedule import RetentionRule
+from retention.schedule_rows import RetentionRule
 from retention.verdict import CLASS_CONFIRMED, Facts, Verdict, decide, triggers_asked_for
 
 _MOST_REMEMBERED = 60_000

@@ -24,8 +24,9 @@ from core.identifiers import new_id
 from records import placement, record
 from records.record import Record
 from retention import batch as batches_
-from retention import disposition_terms
+from retention import disposition_terms, voiding
 from retention.batch import DECIDED, KEPT, LIVE, OPEN, REVIEWED, Batch, Decided, Hand, Item
+from retention.blocker import blockers_of
 from retention.disposition_events import (
     DispositionDecided,
     DispositionProposed,
@@ -33,10 +34,9 @@ from retention.disposition_events import (
     ReclassificationDecided,
 )
 from retention.held import OVER, HeldRecord, Hold
-from retention.hold import blockers_of
 from retention.kept import MOST_AUTHORITY
 from retention.record_date import RecordDate
-from retention.schedule import RetentionRule
+from retention.schedule_rows import RetentionRule
 from vault.keyring import Keyring
 from vault.sealed import open_text, seal_text
 
@@ -173,12 +173,10 @@ def decide_items(
             permanent keeping without what it rests on, destruction of what its rule wants transferred without a reason.
         BeyondMaximum: permanent keeping where a statutory maximum decides.
     """
-    from retention import approval
-
     row = batches_.get(session, batch_id, by=by, lock=True)
     by.require(PREPARE, entity=row.entity)
     if row.state in (batches_.SUBMITTED, batches_.APPROVED):
-        approval.void(session, row, tuple(decisions), "decided_anew", by=by, at=at)
+        voiding.void(session, row, tuple(decisions), "decided_anew", by=by, at=at)
     _require_review(row)
     today = civil_date(at, entities.get(session, row.entity).zone)
     found = {item.record: item for item in _items(session, batch_id, list(decisions))}

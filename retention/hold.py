@@ -27,7 +27,7 @@ from core.identifiers import new_id
 from records.case_file import CaseFile, OwnFile
 from records.party import Party
 from records.record import Record
-from retention import hold_catch, hold_scope
+from retention import hold_catch, hold_scope, voiding
 from retention import hold_events as events
 from retention.blocker import Blocker, blockers_of
 from retention.held import ACTIVE, Hold, HoldParty
@@ -100,9 +100,6 @@ def place(session: WriteSession, new: NewHold, *, found: int = 0, by: Principal,
         NotFound: there is no such record, case file, party or person in the entity.
         Invalid, UnknownRecordClass: the detail says what is missing or wrong.
     """
-    # Only here: it asks for holds itself.
-    from retention import approval
-
     by.require("hold.place", entity=new.entity)
     zone = entities.get(session, new.entity).zone
     words = _check(new, civil_date(at, zone))
@@ -152,7 +149,7 @@ def place(session: WriteSession, new: NewHold, *, found: int = 0, by: Principal,
     for piece in in_pieces(sorted(set(scope.records))):
         hold_catch.note(session, row, piece, by=by, at=at)
     ask_to_go_through(session, row, at)
-    approval.void_blocked(session, row.entity, at=at, by=by.actor)
+    voiding.void_blocked(session, row.entity, at=at, by=by.actor)
     return row
 
 

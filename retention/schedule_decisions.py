@@ -18,6 +18,7 @@ from core.database import ReadSession, WriteSession
 from core.errors import Conflict, Forbidden
 from retention import record_date
 from retention import schedule_events as events
+from retention import simulation as simulations
 from retention.rule import contradictions
 from retention.rule_draft import check
 from retention.schedule_rows import (
@@ -247,9 +248,6 @@ def _simulated(
     retiring: bool = False,
 ) -> UUID | None:
     """The simulation that was looked at; none is needed while nothing was ever filed for the entity."""
-    # A simulation reckons with the schedule, so it cannot be imported before it.
-    from retention import simulation as simulations
-
     if not has_records(session, rows[0].entity):
         return None
     kind: simulations.Kind = "retire" if retiring else "rules"

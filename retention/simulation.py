@@ -27,13 +27,14 @@ from core.database import MainTable, ReadSession, WriteSession
 from core.errors import Conflict, Invalid, NotFound
 from core.identifiers import new_id
 from records import file_plan
-from retention import date_batch, fact, record_facts, schedule
+from retention import date_batch, fact, record_facts
+from retention import schedule_rows as schedule
 from retention.date_events import Simulated, SimulationAsked
 from retention.dating import Dates, Reckoner, reckoner_of
 from retention.fact import NOTHING
 from retention.record_facts import Seen
 from retention.rule import Rule
-from retention.schedule import DRAFT, PUBLISHED, RetentionRule
+from retention.schedule_rows import DRAFT, PUBLISHED, RetentionRule
 from retention.schedule_versions import Standing, in_force
 
 Kind = Literal["rules", "retire", "class", "calendar", "hold", "release"]

@@ -8,20 +8,16 @@ ask for proof do (AO § 147 Abs. 3), and is purged then; the certificate and the
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Index, String, delete, select
+from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
-from audit import intake
-from core.database import MainTable, ReadSession, WriteSession
+from core.database import MainTable, ReadSession
 from core.errors import NotFound
 from records import file_plan
 from records.record import Record
-from retention.disposition_events import StubsPurged
-from vault.keyring import Keyring
 
 STUB_YEARS = 10
-PURGED_AT_ONCE = 200
 
 
 class RecordStub(MainTable):
@@ -80,35 +76,6 @@ def get(session: ReadSession, record_id: UUID, *, by: Principal) -> RecordStub:
     if row is None:
         raise NotFound("there is no such record, or it is not yours to see")
     return row
-
-
-def purge(session: WriteSession, *, today: date, by: Principal, at: datetime, keys: Keyring) -> int:
-    """Remove up to 200 stubs whose own end has come, with what was kept to carry the destruction out.
-
-    Only those with a certificate: what is not confirmed is not forgotten. Copies outside that nobody has settled stay
-    in their register.
-    """
-    # Only here: they write stubs themselves.
-    from retention.batch import Item
-    from retention.destruction import Destruction
-    from retention.disclosure import SETTLED, Disclosure
-
-    rows = session.scalars(
-        select(RecordStub)
-        .where(RecordStub.keep_through < today, RecordStub.certificate.is_not(None))
-        .order_by(RecordStub.keep_through, RecordStub.record)
-        .limit(PURGED_AT_ONCE)
-    ).all()
-    if not rows:
-        return 0
-    ids = [row.record for row in rows]
-    settled = delete(Disclosure).where(Disclosure.record.in_(ids), Disclosure.state == SETTLED)
-    keys.shred(session, list(session.scalars(settled.returning(Disclosure.id))), at=at)
-    session.execute(delete(Item).where(Item.record.in_(ids)))
-    session.execute(delete(Destruction).where(Destruction.record.in_(ids)))
-    session.execute(delete(RecordStub).where(RecordStub.record.in_(ids)))
-    intake.append(session, StubsPurged(by=by.actor, records=tuple(ids)), at=at)
-    return len(ids)
 
 
 def _allowed(row: Record) -> tuple[str | None, date | None]:

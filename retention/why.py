@@ -5,10 +5,10 @@ others with the reason why they did not decide, what blocks the record, and what
 date. All of it is worked out anew from the rules and facts of the verdict, so that it can be
 read beside the statute; nothing is decided here.
 
-``to_json`` is for programs and stays stable; ``sentences`` (``retention.why_sentences``) is for people.
+``to_json`` is for programs and stays stable; ``retention.why_sentences`` tells it to people.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, Protocol
@@ -19,10 +19,9 @@ from retention.facts import Match
 from retention.reckoning import Facts, KeptByDecision, Step, reckon, same_end
 from retention.rule import Rule
 from retention.verdict import CLASS_CONFIRMED, Considered, Verdict, decide, doubt_about
-from retention.why_sentences import Sentence, tell
-from retention.why_words import Language, NGettext, english_day, english_plural, reasons
+from retention.why_words import reasons
 
-__all__ = ["REASONS", "Blocking", "Change", "Sentence", "Why", "explain"]
+__all__ = ["REASONS", "Blocking", "Change", "Why", "explain"]
 
 REASONS: frozenset[str] = frozenset(reasons(str))
 """Codes of the reasons; published, never renamed."""
@@ -114,15 +113,6 @@ class Why:
             ],
             "would_change": [_change(change) for change in self.changes],
         }
-
-    def sentences(
-        self,
-        gettext: Callable[[str], str] = str,
-        ngettext: NGettext = english_plural,
-        day: Callable[[date], str] = english_day,
-    ) -> tuple[Sentence, ...]:
-        """All of it in the reader's words, in the order it is read: result, rule, sum, others, blockers, changes."""
-        return tell(self, Language(gettext, ngettext, day))
 
     def _considered(self, considered: Considered) -> dict[str, Any]:
         return {

@@ -5,16 +5,13 @@ why not by another, what stands in the way, and what would change it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from retention import why_sum
 from retention import why_words as words
 from retention.rule import Rule
 from retention.verdict import Considered, Verdict
-from retention.why_words import Language
-
-if TYPE_CHECKING:
-    from retention.why import Change, Why
+from retention.why import Change, Why
+from retention.why_words import ENGLISH, Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +25,13 @@ class Sentence:
     """``other``: why this rule did not decide."""
 
 
-def tell(why: "Why", language: Language) -> tuple[Sentence, ...]:
-    """All sentences of one answer."""
+def tell(why: Why, language: Language = ENGLISH) -> tuple[Sentence, ...]:
+    """All of it in the reader's words, in the order it is read: result, rule, sum, others, blockers, changes."""
     return tuple(_Telling(why, language).all())
 
 
 class _Telling:
-    def __init__(self, why: "Why", language: Language) -> None:
+    def __init__(self, why: Why, language: Language) -> None:
         self.why = why
         self.verdict: Verdict = why.verdict
         self.language = language
@@ -224,7 +221,7 @@ class _Telling:
                     "nothing is destroyed until it is released."
                 ) % {**stated, "review": self.day(blocker.review_on)}
 
-    def _change(self, change: "Change") -> str:
+    def _change(self, change: Change) -> str:
         _ = self.language.gettext
         match change.code:
             case "state_event":

@@ -1,16 +1,13 @@
 """The sum of *Why this date?*, done as on paper: the rule, its event, anchor, period and end."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from retention import why_words as words
 from retention.reckoning import Step
 from retention.rule import Rule
 from retention.verdict import Considered
+from retention.why import Why
 from retention.why_words import Language
-
-if TYPE_CHECKING:
-    from retention.why import Why
 
 
 def rule(winner: Considered, language: Language) -> Iterator[str]:
@@ -31,7 +28,7 @@ def rule(winner: Considered, language: Language) -> Iterator[str]:
         yield _("This rule is a starter from general knowledge: have counsel confirm its period and citation.")
 
 
-def reckoned(why: "Why", winner: Considered, language: Language) -> Iterator[str]:
+def reckoned(why: Why, winner: Considered, language: Language) -> Iterator[str]:
     """How the deciding rule came to its end, one step a sentence."""
     _, day, verdict = language.gettext, language.day, why.verdict
     assert verdict.retain_through is not None

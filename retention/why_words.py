@@ -34,9 +34,13 @@ def english_day(day: date) -> str:
 class Language:
     """How a reader wants to read: messages, plurals, days."""
 
-    gettext: Gettext
+    gettext: Gettext = str
     ngettext: NGettext = english_plural
     day: Callable[[date], str] = english_day
+
+
+ENGLISH = Language()
+"""Where no catalogue and no locale are at hand."""
 
 
 def event(code: str, _: Gettext) -> str:

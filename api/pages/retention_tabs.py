@@ -1,9 +1,7 @@
 """What lies under "Retention": one entry of the rail, and the tabs that its pages share.
 
-A tab is shown where its page is part of this program and the person may use it.
+A tab is shown where the person may use it.
 """
-
-from functools import lru_cache
 
 from sqlalchemy import and_, func, or_, select
 
@@ -50,7 +48,7 @@ def tabs(by: Principal | None) -> list[tuple[str, str]]:
         "/retention/runs": _("Runs"),
         "/retention/terms": _("Terms"),
     }
-    return [(address, texts[address]) for address in there()]
+    return [(address, texts[address]) for address in ADDRESSES]
 
 
 def waiting(session: ReadSession, by: Principal) -> int:
@@ -64,15 +62,6 @@ def waiting(session: ReadSession, by: Principal) -> int:
     )
     batches = session.scalar(select(func.count()).select_from(Batch).where(wanted)) or 0
     return batches + withdrawal.count_waiting(session, by=by)
-
-
-@lru_cache(maxsize=1)
-def there() -> tuple[str, ...]:
-    """The addresses of the tabs whose pages exist."""
-    from api.pages.routes import router
-
-    known = {getattr(route, "path", "") for route in router.routes}
-    return tuple(address for address in ADDRESSES if address in known)
 
 
 def is_under(path: str) -> bool:

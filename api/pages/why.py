@@ -12,7 +12,8 @@ from api.pages import shown
 from api.pages.retention_words import state_word
 from api.pages.show import page, page_router
 from api.rest.retention_dates import told
-from retention import explain
+from retention import explain, why_sentences
+from retention.why_words import Language
 
 router = page_router()
 PARTS = ("result", "rule", "sum", "other", "blocker", "change")
@@ -24,7 +25,7 @@ def show_why(request: Request, record_id: UUID, by: SignedIn, run: Run, now: Now
     with run.main.read() as session:
         found = explain.get(session, record_id, by=by, at=now)
     told(run, found, by, request_id, now)
-    sentences = found.why.sentences(_, ngettext, shown.day)
+    sentences = why_sentences.tell(found.why, Language(_, ngettext, shown.day))
     return page(
         request,
         "why.html",

@@ -14,7 +14,7 @@ from core.database import ReadSession
 from core.errors import Invalid, NotFound
 from core.identifiers import parse_record_number, show_record_number
 from records.record import Record
-from retention import explain, hold_simulation, simulation
+from retention import explain, hold_simulation, simulation, why_sentences
 from retention.date_events import WhyShown
 from retention.schedule import RetentionRule
 from retention.simulation import Simulation
@@ -34,7 +34,7 @@ def explain_record(
             found = explain.get(reading, _record_of(reading, record), by=by, at=now)
         runtime.log.record([WhyShown(by=by.actor, entity=found.row.entity, record=found.row.id)], at=now)
         told = {"id": str(found.row.id), "number": show_record_number(found.row.number)} | found.why.to_json()
-        session.emit(told, "\n".join(f"{each.part:8} {each.text}" for each in found.why.sentences()))
+        session.emit(told, "\n".join(f"{each.part:8} {each.text}" for each in why_sentences.tell(found.why)))
 
 
 @cli.command()

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from core.errors import MunimentError
 from records.placement import Decision, decide
 from records.record import Record
-from retention import batch, certificate, disclosure, hold, regime, stub, withdrawal
+from retention import batch, certificate, disclosure, hold, regime, stub, stub_end, withdrawal
 from retention.hold import NewHold
 from retention.hold_scope import Scope
 from tests.support.depot import CLASS, LONG_AGO, Depot
@@ -249,7 +249,7 @@ def test_a_stub_ends_and_its_certificate_stays(depot: Depot) -> None:
     by = depot.by("officer")
     with depot.run.main.write() as session:
         last = stub.get(session, gone, by=by).keep_through
-        assert stub.purge(session, today=last, by=by, at=depot.now, keys=depot.run.keys) == 0
+        assert stub_end.purge(session, today=last, by=by, at=depot.now, keys=depot.run.keys) == 0
     later = datetime(last.year + 1, 1, 1, 12, tzinfo=UTC)
     assert depot.carry_out(at=later).purged == 1
     with depot.run.main.read() as session:

@@ -21,6 +21,7 @@ from retention.reckoning import KeptByDecision
 from retention.record_date import RecordDate
 from retention.schedule import RetentionRule
 from retention.verdict import decide
+from retention.why_sentences import tell
 from tests.support import packages
 from tests.support.depot import Depot
 from tests.support.laws import facts, law
@@ -74,7 +75,7 @@ def test_what_is_kept_permanently_has_no_end_and_is_never_proposed_again(depot: 
         why = explained(session, kept, by=depot.by("auditor"), at=depot.now).why
     assert why.verdict.state == "permanent"
     assert why.to_json()["kept_by_decision"]["authority"] == packages.BASIS
-    assert any(packages.BASIS in sentence.text for sentence in why.sentences())
+    assert any(packages.BASIS in sentence.text for sentence in tell(why))
     date_jobs.date_entity(depot.run, depot.archive.entity)
     assert dated(depot, kept).state == "permanent"
 

@@ -17,6 +17,8 @@ from retention.reckoning import reckon, same_end
 from retention.rule import BOUNDS, TRIGGERS
 from retention.verdict import CLASS_CONFIRMED, decide
 from retention.why import CHANGES, REASONS, explain
+from retention.why_sentences import tell
+from retention.why_words import Language
 from tests.support.drawn_laws import known, rules_of
 from tests.support.laws import facts, law, or_later
 
@@ -38,7 +40,7 @@ def why(rules, given_facts, blockers=(), today=TODAY):
 
 
 def told(answer, part):
-    return [sentence.text for sentence in answer.sentences() if sentence.part == part]
+    return [sentence.text for sentence in tell(answer) if sentence.part == part]
 
 
 AO = law("de-invoice", "P8Y", trigger="document_created", anchor="end_of_calendar_year", legal_basis="AO § 147(3), (4)")
@@ -102,7 +104,7 @@ def test_losers_are_told_with_their_reason():
         law("elsewhere", "P90Y", record_class="invoice"),
     ]
     answer = why(rules, facts(contract_end=date(2026, 6, 30)))
-    others = {s.text.split(",")[0]: s.reason for s in answer.sentences() if s.part == "other"}
+    others = {s.text.split(",")[0]: s.reason for s in tell(answer) if s.part == "other"}
     assert others == {
         "shorter": "It ends earlier; the longest of several minimum periods counts.",
         "purpose": "It ends earlier than a period that a statute demands.",
@@ -213,7 +215,7 @@ def test_every_code_has_its_words():
 def test_the_readers_language_and_dates_are_used():
     german = {"end of the contract": "Vertragsende"}
     answer = why([law()], facts(contract_end=date(2026, 6, 30)))
-    sentences = answer.sentences(lambda text: german.get(text, text), day=lambda day: f"{day:%d.%m.%Y}")
+    sentences = tell(answer, Language(lambda text: german.get(text, text), day=lambda day: f"{day:%d.%m.%Y}"))
     assert "Event: Vertragsende, 30.06.2026." in [s.text for s in sentences]
 
 
@@ -228,7 +230,7 @@ def test_any_verdict_can_be_told(rules, given_facts):
     assert {c["reason"] for c in stated["considered"]} <= REASONS
     assert {c["code"] for c in stated["would_change"]} <= set(CHANGES)
     assert len(stated["considered"]) + len(stated["of_other_classes"]) == len(rules)
-    texts = [sentence.text for sentence in answer.sentences()]
+    texts = [sentence.text for sentence in tell(answer)]
     assert all(text and "%(" not in text for text in texts)
     if verdict.retain_through is not None and verdict.eligible_at is None:
         assert why_words.english_day(verdict.retain_through) in texts[1]
@@ -254,12 +256,12 @@ def test_it_is_told_within_fifty_milliseconds_among_a_hundred_rules():
     rules = [law(f"r{n}", f"P{n + 1}Y") for n in range(20)]
     rules += [law(f"x{n}", record_class="invoice") for n in range(80)]
     known_facts = facts(calendar=Calendar("Europe/Berlin", "04-01"), contract_end=date(2026, 6, 30))
-    why(rules, known_facts).sentences()
+    tell(why(rules, known_facts))
     took = []
     for _ in range(5):
         begun = perf_counter()
         answer = why(rules, known_facts)
-        answer.sentences()
+        tell(answer)
         answer.to_json()
         took.append(perf_counter() - begun)
     assert min(took) < 0.05
