@@ -6,7 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -18,12 +18,13 @@ from accounts.departments import Department
 from accounts.principal import Principal
 from app import reconcile as agreement
 from app.cli import show
+from app.cli.arguments import to_day
 from app.cli.options import options_of
 from app.cli.session import Session, opened, pipeline
 from audit import trail
 from audit.events import Actor
 from core import jobs
-from core.errors import Invalid, MunimentError, NotFound
+from core.errors import MunimentError, NotFound
 from core.identifiers import parse_record_number
 from ingest.receive import Metadata
 from ingest.retry import settle_failed
@@ -56,7 +57,7 @@ def import_(
             department=_department(session, department),
             record_class=record_class,
             case_file=case_file,
-            document_date=_day(document_date),
+            document_date=to_day(document_date) if document_date else None,
         )
         session.runtime.receiver.check(metadata, by=by)
         taken: list[UUID] = []
@@ -284,12 +285,3 @@ def _department(session: Session, name: str | None) -> UUID | None:
     if len(rows) != 1:
         raise NotFound("there is no department of that name" if not rows else "several entities have such a department")
     return rows[0]
-
-
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("a date is written YYYY-MM-DD") from None

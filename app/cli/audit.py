@@ -7,13 +7,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
 from app import anchor_check, settings, verifier_file
 from app import unwraps as unwrapped
 from app.anchoring import Anchoring
+from app.cli.arguments import to_id
 from app.cli.options import Options, options_of
 from app.cli.session import opened
 from app.cli.trail import trail
@@ -226,7 +226,7 @@ def withdraw(
             row = withdrawals.ask(by=by, at=now, request=None)
         elif confirm or refuse:
             act = withdrawals.confirm if confirm else withdrawals.refuse
-            row = act(_withdrawal_id(confirm or refuse), by=by, at=now, request=None)
+            row = act(to_id(confirm or refuse), by=by, at=now, request=None)
         session.settle()
         rows, due = withdrawals.requests(by=by), withdrawals.due(at=now)
         if ask or confirm or refuse:
@@ -242,13 +242,6 @@ def withdraw(
         if not (ask or confirm or refuse):
             lines.insert(0, f"{due.entries} entries are older than {withdrawals.years} years and could be withdrawn")
         session.emit(told, "\n".join(lines))
-
-
-def _withdrawal_id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid("the id of a withdrawal is a UUID, as `muniment audit withdraw` tells it") from None
 
 
 @cli.command("unwraps")

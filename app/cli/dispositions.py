@@ -1,13 +1,13 @@
 """Commands on disposition: list, show, decide, submit, approve, undo; certificates and their check."""
 
 import sys
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
+from app.cli.arguments import to_day, to_digest, to_id
 from app.cli.options import options_of
 from app.cli.session import Session, opened
 from audit.statement import pem_of
@@ -39,7 +39,7 @@ def show(context: typer.Context, batch_id: Annotated[str, typer.Argument(metavar
     with opened(options_of(context)) as session:
         by = session.principal()
         with session.runtime.main.read() as reading:
-            row = batch.get(reading, _id(batch_id), by=by)
+            row = batch.get(reading, to_id(batch_id), by=by)
             session.emit(*_told(row, batch.counts(reading, [row.id])[row.id]))
             after = None
             while items := batch.items(reading, row.id, after=after):
@@ -67,17 +67,17 @@ def decide(
         word = ItemDecision(
             decision=next(each for each in batch.DECISIONS if each == decision),
             reason=reason,
-            until=_day(until) if until else None,
+            until=to_day(until) if until else None,
             to_class=to_class or None,
             authority=authority,
         )
         with runtime.main.write() as writing:
-            wanted = [_id(each) for each in record or ()] or _open_ones(writing, _id(batch_id), session)
+            wanted = [to_id(each) for each in record or ()] or _open_ones(writing, to_id(batch_id), session)
             if not wanted:
                 raise Invalid("no record of this batch is undecided")
             now = runtime.clock.now()
             count = disposition.decide_items(
-                writing, _id(batch_id), dict.fromkeys(wanted, word), by=by, at=now, keys=runtime.keys
+                writing, to_id(batch_id), dict.fromkeys(wanted, word), by=by, at=now, keys=runtime.keys
             )
         session.settle()
         session.emit({"decided": count}, f"{count} decided")
@@ -89,7 +89,7 @@ def submit(context: typer.Context, batch_id: Annotated[str, typer.Argument(metav
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
-            done = disposition.submit(writing, _id(batch_id), by=by, at=runtime.clock.now())
+            done = disposition.submit(writing, to_id(batch_id), by=by, at=runtime.clock.now())
         session.settle()
         told = {"digest": done.digest.hex(), "submitted": done.submitted, "reopened": [str(r) for r in done.reopened]}
         session.emit(told, f"{done.submitted} submitted, {len(done.reopened)} reopened; digest {done.digest.hex()}")
@@ -104,12 +104,9 @@ def approve(
     """Approve a batch in which you had no part. Takes the token of the person: an operator approves nothing."""
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
-        try:
-            seen = bytes.fromhex(digest)
-        except ValueError:
-            raise Invalid("the digest is 64 hexadecimal digits") from None
+        seen = to_digest(digest)
         with runtime.main.write() as writing:
-            done = approval.approve(writing, _id(batch_id), seen, by=by, at=runtime.clock.now())
+            done = approval.approve(writing, to_id(batch_id), seen, by=by, at=runtime.clock.now())
         session.settle()
         told = {"outcome": done.state, "missing": done.missing, "changed": [str(r) for r in done.changed]}
         session.emit(told, f"{done.state}; {done.missing} more to approve")
@@ -123,7 +120,7 @@ def undo(context: typer.Context, batch_id: Annotated[str, typer.Argument(metavar
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
-            approval.undo(writing, _id(batch_id), by=by, at=runtime.clock.now())
+            approval.undo(writing, to_id(batch_id), by=by, at=runtime.clock.now())
         session.settle()
         session.emit({"state": batch.UNDONE}, "undone")
 
@@ -150,7 +147,7 @@ def export(
     with opened(options_of(context)) as session:
         by = session.principal()
         with session.runtime.main.read() as reading:
-            row = certificate.get(reading, _id(certificate_id), by=by)
+            row = certificate.get(reading, to_id(certificate_id), by=by)
         known = certificate.verify(row.body, row.signature, row.vkey)
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in (
@@ -206,17 +203,3 @@ def _open_ones(writing: Any, batch_id: UUID, session: Session) -> list[UUID]:
         after = items[-1].record
         found += [item.record for item in items]
     return found
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid("that is no id") from None
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("give a day as 2027-03-31") from None

@@ -1,6 +1,5 @@
 """Commands on holds: place, list, show, release, confirm."""
 
-from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,6 +7,7 @@ import typer
 
 from accounts import entities
 from app import hold_wanted, holding, simulating
+from app.cli.arguments import to_day
 from app.cli.options import options_of
 from app.cli.retention_dates import tell_simulated
 from app.cli.session import Session, opened
@@ -52,10 +52,10 @@ def place(
         classes=tuple(class_ or ()),
         first_year=first,
         last_year=last,
-        open_until=_day(open_until) if open_until else None,
+        open_until=to_day(open_until) if open_until else None,
         query=query,
     )
-    review_on = _day(review)
+    review_on = to_day(review)
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         home = _entity(session, entity)
@@ -216,13 +216,6 @@ def _years(text: str) -> tuple[int | None, int | None]:
         return (int(first), int(last or first)) if text else (None, None)
     except ValueError:
         raise Invalid("years read 2024..2025") from None
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("a day reads year-month-day") from None
 
 
 def _entity(session: Session, name: str) -> UUID:

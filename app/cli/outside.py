@@ -6,6 +6,7 @@ from uuid import UUID
 import typer
 
 from app import words_shown
+from app.cli.arguments import to_id
 from app.cli.options import options_of
 from app.cli.session import Session, opened
 from core.errors import Invalid
@@ -42,7 +43,7 @@ def settle(context: typer.Context, copy_id: Annotated[str, typer.Argument(metava
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
-            row = disclosure.settle(writing, _id(copy_id), by=by, at=runtime.clock.now())
+            row = disclosure.settle(writing, to_id(copy_id), by=by, at=runtime.clock.now())
         told = words_shown.recipients(runtime, [row], by=by)
         session.settle()
         _tell_copy(session, row, told[row.id])
@@ -78,7 +79,7 @@ def _decide(context: typer.Context, withdrawal_id: str, *, confirmed: bool) -> N
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
-            row = withdrawal.decide(writing, _id(withdrawal_id), confirmed=confirmed, by=by, at=runtime.clock.now())
+            row = withdrawal.decide(writing, to_id(withdrawal_id), confirmed=confirmed, by=by, at=runtime.clock.now())
         told = words_shown.withdrawals(runtime, [row], by=by)
         session.settle()
         _tell_withdrawal(session, row, told[row.id])
@@ -114,10 +115,3 @@ def _tell_withdrawal(session: Session, row: Withdrawal, reason: str) -> None:
     }
     state = f"{row.state}{f' ({row.code})' if row.code else ''}"
     session.emit(told, f"{row.asked_at:%Y-%m-%d}  {row.id}  {show_record_number(row.number)}  {state}  {reason}")
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid("that is no id") from None

@@ -1,16 +1,14 @@
 """Commands on packages for an archive, and on what is kept permanently by decision."""
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
 from app import packing, words_shown
+from app.cli.arguments import to_day, to_digest, to_id
 from app.cli.options import options_of
 from app.cli.session import opened
-from core.errors import Invalid
 from core.identifiers import show_record_number
 from retention import keeping, package
 from retention.kept import PermanentKeeping
@@ -42,7 +40,7 @@ def take(
 ) -> None:
     """Take a package away: a BagIt bag as a zip file. For who may read every record in it; it is logged."""
     with opened(options_of(context)) as session:
-        taken = packing.take(session.runtime, _id(package_id), by=session.principal())
+        taken = packing.take(session.runtime, to_id(package_id), by=session.principal())
         path = out or Path(taken.name)
         with path.open("wb") as file:
             for piece in taken.pieces:
@@ -63,9 +61,9 @@ def acknowledge(
     """State what the archive acknowledged. Nothing is destroyed before another person confirms it."""
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
-        said = Acknowledgement(archive, reference, _day(on), _digest(sha256))
+        said = Acknowledgement(archive, reference, to_day(on), to_digest(sha256))
         with runtime.main.write() as writing:
-            row = package.state_acknowledgement(writing, _id(package_id), said, by=by, at=runtime.clock.now())
+            row = package.state_acknowledgement(writing, to_id(package_id), said, by=by, at=runtime.clock.now())
             told = _told(row)
         session.settle()
         session.emit(*told)
@@ -83,7 +81,7 @@ def confirm(
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
             row = package.decide_acknowledgement(
-                writing, _id(package_id), confirmed=not back, sha256=_digest(sha256), by=by, at=runtime.clock.now()
+                writing, to_id(package_id), confirmed=not back, sha256=to_digest(sha256), by=by, at=runtime.clock.now()
             )
             told = _told(row)
         session.settle()
@@ -97,7 +95,7 @@ def end(context: typer.Context, package_id: Annotated[str, _ID]) -> None:
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
             now = runtime.clock.now()
-            told = _told(package.call_off(writing, _id(package_id), by=by, at=now, keys=runtime.keys))
+            told = _told(package.call_off(writing, to_id(package_id), by=by, at=now, keys=runtime.keys))
         session.settle()
         session.emit(*told)
 
@@ -123,7 +121,7 @@ def ask_end(
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
             now = runtime.clock.now()
-            told = _kept(keeping.ask_end(writing, _id(keeping_id), reason, by=by, at=now, keys=runtime.keys), reason)
+            told = _kept(keeping.ask_end(writing, to_id(keeping_id), reason, by=by, at=now, keys=runtime.keys), reason)
         session.settle()
         session.emit(*told)
 
@@ -139,7 +137,7 @@ def confirm_end(
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:
             now = runtime.clock.now()
-            told = _kept(keeping.decide_end(writing, _id(keeping_id), confirmed=not refuse, by=by, at=now), "")
+            told = _kept(keeping.decide_end(writing, to_id(keeping_id), confirmed=not refuse, by=by, at=now), "")
         session.settle()
         session.emit(*told)
 
@@ -174,24 +172,3 @@ def _kept(row: PermanentKeeping, reason: str) -> tuple[dict[str, Any], str]:
         "end_reason": reason,
     }
     return told, f"{show_record_number(row.number)}  {row.id}  {row.state}  {row.authority}"
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid("that is no id") from None
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("give a day as 2027-03-31") from None
-
-
-def _digest(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise Invalid("the digest is 64 hexadecimal digits") from None

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from accounts import entities
 from app import simulating
+from app.cli.arguments import to_id
 from app.cli.options import options_of
 from app.cli.session import Session, opened
 from core.database import ReadSession
@@ -54,13 +55,13 @@ def simulate(
     """What a change would do to every record. No date is written; a publication may rest on the result."""
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
-        ids = [_id(each) for each in drafts or []]
+        ids = [to_id(each) for each in drafts or []]
         if sum(map(bool, (ids, from_class or to_class, release, zone or fiscal_year))) != 1:
             raise Invalid("name drafts, or --from-class and --to-class, or --release, or --zone or --fiscal-year")
         now = runtime.clock.now()
         with runtime.main.write() as writing:
             if release:
-                row = hold_simulation.ask_release(writing, _id(release), by=by, at=now, with_job=False)
+                row = hold_simulation.ask_release(writing, to_id(release), by=by, at=now, with_job=False)
             elif zone or fiscal_year:
                 home = entities.get(writing, _entity_of(writing, ids, entity))
                 row = simulation.ask_calendar(
@@ -98,13 +99,6 @@ def _record_of(reading: ReadSession, text: str) -> UUID:
         if found is None:
             raise NotFound("no record has this number") from None
         return found
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid("an id is 32 hexadecimal digits") from None
 
 
 def _entity_of(reading: ReadSession, ids: list[UUID], name: str) -> UUID:

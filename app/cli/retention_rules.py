@@ -15,6 +15,7 @@ import typer
 from accounts import entities
 from accounts.entities import LegalEntity
 from accounts.principal import Principal
+from app.cli.arguments import to_day, to_id
 from app.cli.options import options_of
 from app.cli.session import Session, opened
 from core.clock import civil_date
@@ -47,7 +48,7 @@ def list_(
             today = civil_date(session.runtime.clock.now(), home.zone)
             rows = schedule.listed(reading, home.id, by=by, states=(state,) if state else schedule.STATES)
             if not state:
-                held = {rule.id for rule in schedule.published(reading, home.id, _day(on) or today)}
+                held = {rule.id for rule in schedule.published(reading, home.id, to_day(on) if on else today)}
                 rows = [row for row in rows if row.id in held]
             for told, row in zip(rule_objects(reading, home.id, rows, today), rows, strict=True):
                 stated = row.draft
@@ -72,7 +73,7 @@ def export(
         with session.runtime.main.read() as reading:
             home = _entity(reading, by, entity)
             rows = {row.id: row for row in schedule.listed(reading, home.id, by=by)}
-            day = _day(on) or civil_date(session.runtime.clock.now(), home.zone)
+            day = to_day(on) if on else civil_date(session.runtime.clock.now(), home.zone)
             held = sorted(schedule.published(reading, home.id, day), key=lambda rule: rule.version)
             newest = {rule.code: rows[rule.id].draft for rule in held}
         text = schedule_files.write(newest.values(), _format(form, out))
@@ -129,8 +130,8 @@ def publish(
 ) -> None:
     """Publish a draft, or all drafts of a pack or file, that somebody else made."""
     with opened(options_of(context)) as session:
-        by, wanted = session.principal(), _id(version)
-        looked_at = _id(simulation) if simulation else None
+        by, wanted = session.principal(), to_id(version)
+        looked_at = to_id(simulation) if simulation else None
         with session.runtime.main.write() as writing:
             now = session.runtime.clock.now()
             if schedule.drafts_of(writing, wanted, by=by):
@@ -150,7 +151,7 @@ def refuse(context: typer.Context, version: Annotated[str, typer.Argument(help="
     with opened(options_of(context)) as session:
         by = session.principal()
         with session.runtime.main.write() as writing:
-            row = schedule.refuse(writing, _id(version), by=by, at=session.runtime.clock.now())
+            row = schedule.refuse(writing, to_id(version), by=by, at=session.runtime.clock.now())
             told = {"id": str(row.id), "code": row.code, "version": row.version, "state": row.state}
         session.settle()
         session.emit(told, f"{told['code']}, version {told['version']}: refused")
@@ -168,11 +169,11 @@ def compare(
         by = session.principal()
         with session.runtime.main.read() as reading:
             home = _entity(reading, by, entity)
-            later = _day(after) or civil_date(session.runtime.clock.now(), home.zone)
+            later = to_day(after) if after else civil_date(session.runtime.clock.now(), home.zone)
             if before.upper() in packs.countries():
                 found = schedule_compare.with_pack(reading, home.id, before.upper(), later, by=by)
             else:
-                found = schedule_compare.days(reading, home.id, _day(before) or later, later, by=by)
+                found = schedule_compare.days(reading, home.id, to_day(before) if before else later, later, by=by)
         session.emit(_comparison(found), "\n".join(_lines(found)))
 
 
@@ -227,20 +228,6 @@ def _format(text: str, file: Path | None) -> schedule_files.Format:
     if wanted == "csv":
         return "csv"
     raise Invalid("say --format yaml or --format csv")
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        raise Invalid("a day reads 2026-12-31") from None
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid("this is no id") from None
 
 
 def _plain(told: dict[str, Any]) -> dict[str, Any]:

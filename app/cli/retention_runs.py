@@ -1,6 +1,5 @@
 """Commands on the retention jobs: run them by hand, list their reports, state the date, let a stopped run through."""
 
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -9,6 +8,7 @@ import typer
 
 from accounts.principal import NotAllowed, Principal
 from app import retention_jobs, retention_state
+from app.cli.arguments import to_day
 from app.cli.options import options_of
 from app.cli.session import opened
 from app.retention_jobs import Told
@@ -77,10 +77,7 @@ def confirm_date(
     context: typer.Context, today: Annotated[str, typer.Argument(help="Today's date, such as 2026-03-31.")]
 ) -> None:
     """State today's date where the clock is in doubt. Takes the token of a person who approves dispositions."""
-    try:
-        day = date.fromisoformat(today)
-    except ValueError:
-        raise Invalid("a date reads year-month-day") from None
+    day = to_day(today)
     with opened(options_of(context)) as session:
         by, runtime = session.principal(), session.runtime
         with runtime.main.write() as writing:

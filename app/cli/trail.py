@@ -1,6 +1,6 @@
 """The audit trail on the command line: the filters of the page, one entry a line."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ import typer
 
 from accounts import departments, entities
 from accounts.principal import Principal
+from app.cli.arguments import to_day
 from app.cli.options import options_of
 from app.cli.session import opened
 from app.runtime import Runtime
@@ -131,8 +132,5 @@ def _department(text: str, names: dict[UUID, str]) -> UUID | None:
 def _start(text: str, zone: str, *, days: int = 0) -> datetime | None:
     if not text:
         return None
-    try:
-        day = date.fromisoformat(text) + timedelta(days=days)
-    except ValueError:
-        raise Invalid("a day is written as 2026-03-31") from None
+    day = to_day(text) + timedelta(days=days)
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
