@@ -255,7 +255,7 @@ def test_what_was_carried_out_is_told_and_certified_and_openssl_agrees(desk: Des
 
 
 def test_the_calendar_counts_what_is_due_and_draws_what_comes(desk: Desk) -> None:
-    today = desk.depot.now.date()
+    today = desk.depot.today
     desk.depot.receive("Rechnung von heute", "heute.txt", today - timedelta(days=30))
     desk.depot.archive.settle()
     text = desk.get("officer", "/retention/calendar").text

@@ -43,7 +43,7 @@ def test_a_package_is_handed_over_stated_by_one_and_confirmed_by_another(desk: D
     assert "To be handed over" in desk.get("manager", path).text
     assert digest in desk.get("auditor", path).text
     assert desk.get("clerk", path).status_code in (403, 404)
-    today = desk.depot.now.date().isoformat()
+    today = desk.depot.today.isoformat()
     form = {"archive": "<b>City</b> archive", "reference": "Acc. 1", "acknowledged_on": today, "sha256": digest}
     assert desk.post("manager", f"{path}/acknowledgement", **form).status_code == 409, "nobody has taken it"
     taken = desk.get("manager", f"{path}/content")

@@ -37,6 +37,7 @@ from audit import trail
 from audit.entries import AuditHead, AuditLeaf
 from audit.leaf import parse
 from core import jobs, leases
+from core.clock import civil_date
 from records import lock_check, record
 from records.record import Record
 from retention import disclosure, keeping, package, schedule, simulation, terms_change, withdrawal
@@ -409,7 +410,7 @@ def _token(office: Office) -> Asked:
 
 
 def _scope_form(office: Office) -> Asked:
-    until = office.runtime.clock.now().date() + timedelta(days=30)
+    until = civil_date(office.runtime.clock.now(), "Europe/Berlin") + timedelta(days=30)
     form = {"person": "auditor", "class": "invoice", "first_year": "2025", "last_year": "2026"}
     return "admin", "/scopes", form | {"until": until.isoformat(), "reference": "PA-1"}
 
@@ -1167,7 +1168,7 @@ def _held(depot: Depot, record_class: str = CLASS) -> None:
         title="A matter",
         reason="A claim",
         authority="312 O 44/26",
-        review_on=depot.now.date() + timedelta(days=90),
+        review_on=depot.today + timedelta(days=90),
     )
     holding.place(depot.run, wanted, by=depot.by("officer"))
 
@@ -1529,7 +1530,7 @@ def _packed(depot: Depot, folder: Path) -> dict[str, str]:
         "package": str(wait.id),
         "taken": str(taken.id),
         "digest": taken.sha256.hex(),
-        "day": depot.now.date().isoformat(),
+        "day": depot.today.isoformat(),
         "keeping": str(kept),
         "out": str(folder / "package.zip"),
     }

@@ -13,14 +13,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from core.clock import civil_date
 from tests.browser.conftest import PASSWORD, _printed_link, ready, set_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -44,6 +44,11 @@ class Archive:
     @property
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead
+
+    @property
+    def today(self) -> date:
+        """The day where the firm is."""
+        return civil_date(self.now, "Europe/Berlin")
 
     def forward(self, span: timedelta) -> None:
         """Let time pass for the server and every command."""
@@ -183,7 +188,7 @@ def end_an_employment(page: Page, archive: Archive) -> None:
     page.click("main button.primary")
     page.wait_for_url(re.compile(r"/case-files/[0-9a-f-]{36}"))
     page.select_option("[name=trigger]", "employment_end")
-    page.fill("[name=happened_on]", archive.now.date().isoformat())
+    page.fill("[name=happened_on]", archive.today.isoformat())
     page.click("text=State the day")
     expect(page.locator("main")).to_contain_text("Employment ended")
 
@@ -210,7 +215,7 @@ def place_a_hold(archive: Archive, record: str) -> None:
     officer.fill("[name=title]", "Mispel ./. Quitte")
     officer.fill("[name=reason]", "Claim announced")
     officer.fill("[name=authority]", "Landgericht, 3 O 17/26")
-    officer.fill("[name=review_on]", (archive.now.date() + timedelta(days=300)).isoformat())
+    officer.fill("[name=review_on]", (archive.today + timedelta(days=300)).isoformat())
     officer.click("text=Count what it reaches")
     officer.click("text=Place hold on one record")
     officer.wait_for_url(re.compile(r"/holds/[0-9a-f-]{36}"))
@@ -276,7 +281,7 @@ def confirm_the_date(archive: Archive) -> None:
     """A clock that jumped is doubted until an officer states the date; nothing is destroyed before."""
     officer = archive.sign_in("otto")
     officer.goto(f"{archive.url}/retention/runs")
-    today = archive.now.astimezone(ZoneInfo("Europe/Berlin")).date()
+    today = archive.today
     officer.fill("form[action$=confirmation] [name=date]", today.isoformat())
     officer.locator("form[action$=confirmation] button").click()
     expect(officer.locator("form[action$=confirmation]")).to_have_count(0)

@@ -16,13 +16,24 @@ def test_an_export_dropped_on_the_page_is_judged_there(
     for folder in ("audit", "tampering"):
         monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / folder))
     from audit_world import KEY
-    from stolen import grown, packed, put
+    from stolen import grown, listed, packed, put, withdrawing
 
     (tmp_path / "world").mkdir()
     log = grown(tmp_path / "world")
     good = packed(log.export(tmp_path / "good"), tmp_path / "good.zip")
     bad = packed(log.edited(300).export(tmp_path / "bad"), tmp_path / "bad.zip")
     forged = packed(log.edited(290).rechained(290).signed().export(tmp_path / "forged"), tmp_path / "forged.zip")
+    withdrawn = withdrawing(log, 256, 512).export(tmp_path / "withdrawn", proofs=(5,))
+    (withdrawn / "tile/entries/001").unlink()
+    put(withdrawn / "openings.jsonl", b"")
+    listed(withdrawn)
+    silent = packed(withdrawn, tmp_path / "silent.zip")
+    put(withdrawn / "withdrawn.json", b'[{"from":256,"to":512,"event":700}]')
+    listed(withdrawn)
+    said = packed(withdrawn, tmp_path / "said.zip")
+    (withdrawn / "tile/entries/000").unlink()
+    listed(withdrawn)
+    more = packed(withdrawn, tmp_path / "more.zip")
     kept = tmp_path / "kept"
     put(kept, log.notes[301].encode())
     page = chromium.new_page()
@@ -45,6 +56,13 @@ def test_an_export_dropped_on_the_page_is_judged_there(
     assert judge(forged)[0] == "good"
     verdict, told = judge(forged, kept)
     assert (verdict, "contradicts the log" in told) == ("wrong", True), told
+    verdict, told = judge(said, kept)
+    assert (verdict, "Two persons withdrew entries 256 to 511, as entry 700 says" in told) == ("good", True), told
+    # Without the list, or where more is gone than it says, entries are missing.
+    verdict, told = judge(silent)
+    assert (verdict, "Position 256: Entries are missing." in told) == ("wrong", True), told
+    verdict, told = judge(more)
+    assert (verdict, "Position 0: Entries are missing." in told, "Position 256" in told) == ("wrong", True, False), told
     verdict, told = judge(tmp_path / "good/proofs/300.tlog-proof", tmp_path / "bad/leaves/300.json")
     assert (verdict, "Position 300: A proof does not lead" in told) == ("wrong", True), told
     assert asked == []

@@ -24,7 +24,7 @@ def test_a_package_is_taken_acknowledged_and_confirmed(tmp_path: Path, cli: Cli)
     with depot.run.main.write() as session:
         token = tokens.create(session, SCOPES, label="test", by=by, at=depot.now, keys=depot.run.keys)
     depot.archive.settle()
-    today = depot.now.date().isoformat()
+    today = depot.today.isoformat()
     depot.close()
 
     def told(*words: object, name: str = "manager"):  # type: ignore[no-untyped-def]

@@ -244,8 +244,8 @@ def test_a_worker_that_lost_its_lease_makes_no_second_set_of_attachments(fresh_a
         jobs.release_held_by(session, "stopped", at=archive.now)
     readers = handlers.Readers(archive.runtime.settings)
     run = archive.runtime
-    with pytest.raises(LostLease):
-        read_version(run.content, run.receiver, readers.of_this_thread(), claim, "stopped")
+    with pytest.raises(LostLease), readers.taken() as extractor:
+        read_version(run.content, run.receiver, extractor, claim, "stopped")
     readers.stop()
 
     def children() -> int:

@@ -185,7 +185,7 @@ def _place_hold(later: Later) -> None:
         title="A matter",
         reason="a claim",
         authority="court",
-        review_on=archive.now.date() + timedelta(days=90),
+        review_on=archive.today + timedelta(days=90),
     )
     with runtime.main.write() as session:
         hold.place(session, new, by=archive.principal("officer"), at=archive.now, keys=runtime.keys)

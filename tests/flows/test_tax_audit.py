@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.clock import civil_date
 from tests.support.app import Client, Office
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
@@ -33,7 +34,7 @@ def _post(browser: tuple[Client, str], path: str, **fields: Any) -> Any:
 def test_an_inspector_s_story(office: Office) -> None:
     admin, officer, inspector = (office.browser(name) for name in ("admin", "officer", "inspector"))
     assert 'href="/scopes"' not in inspector[0].get("/profile").text
-    until = (office.runtime.clock.now().date() + timedelta(days=30)).isoformat()
+    until = (civil_date(office.runtime.clock.now(), "Europe/Berlin") + timedelta(days=30)).isoformat()
     form = {"person": "inspector", "first_year": "2024", "last_year": "2025", "until": until, "reference": "PA-7"}
     wrong = _post(admin, "/scopes", **form | {"class": "payslip"})
     assert (wrong.status_code, "which no scope opens" in wrong.text) == (422, True)

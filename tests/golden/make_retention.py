@@ -102,7 +102,7 @@ class Story:
         scope = Scope(kind="records", records=records) if query is None else Scope(kind="query", query=query)
         new = NewHold(
             entity=self.archive.entity, kind="legal_hold", scope=scope, title="Papagei ./. Wiedehopf",
-            reason="a claim", authority="LG Kiel, 3 O 17/26", review_on=self.archive.now.date() + timedelta(days=300),
+            reason="a claim", authority="LG Kiel, 3 O 17/26", review_on=self.archive.today + timedelta(days=300),
         )  # fmt: skip
         with self.archive.runtime.main.write() as session:
             made = hold.place(session, new, keys=self.archive.runtime.keys, **self.by("officer")).id

@@ -36,7 +36,7 @@ def place(office: Archive, scope: Scope) -> UUID:
         title="A matter",
         reason="A claim",
         authority="312 O 44/26",
-        review_on=office.now.date() + timedelta(days=30),
+        review_on=office.today + timedelta(days=30),
     )
     hold_id = holding.place(office.runtime, new, by=office.principal("officer")).id
     office.settle()

@@ -52,7 +52,7 @@ def place_hold(depot: Depot, record_id: UUID) -> None:
         title="A matter",
         reason="a claim",
         authority="court",
-        review_on=depot.now.date() + timedelta(days=90),
+        review_on=depot.today + timedelta(days=90),
     )
     with depot.run.main.write() as session:
         hold.place(session, new, by=depot.by("officer"), at=depot.now, keys=depot.run.keys)

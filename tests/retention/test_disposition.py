@@ -44,7 +44,7 @@ def place_hold(depot: Depot, *records: object) -> None:
         title="A matter",
         reason="a claim",
         authority="court",
-        review_on=depot.now.date() + timedelta(days=90),
+        review_on=depot.today + timedelta(days=90),
     )
     with depot.run.main.write() as session:
         hold.place(session, new, by=depot.by("officer"), at=depot.now, keys=depot.run.keys)
@@ -58,7 +58,7 @@ def code_of(act: Callable[[], object]) -> str:
 
 def test_what_is_due_is_proposed_once_and_what_is_not_is_left_out(depot: Depot) -> None:
     due = depot.file("one", "two")
-    recent = depot.file("three", day=depot.now.date())
+    recent = depot.file("three", day=depot.today)
     made = depot.propose()
     assert made is not None
     assert set(depot.items(made)) == set(due)
@@ -152,7 +152,7 @@ def test_deciding_anew_makes_submission_and_approval_void(depot: Depot) -> None:
     depot.file("one", "two")
     made = depot.approved()
     first = next(iter(depot.items(made)))
-    depot.decide(made, [first], decision="extend", reason="asked for it", until=depot.now.date() + timedelta(days=90))
+    depot.decide(made, [first], decision="extend", reason="asked for it", until=depot.today + timedelta(days=90))
     row = depot.batch(made)
     assert (row.state, row.digest, row.approved_at) == (batch.IN_REVIEW, None, None)
     with depot.run.main.read() as session:
@@ -188,7 +188,7 @@ def test_a_changed_date_makes_the_decision_about_it_void(depot: Depot) -> None:
     moved, _ = depot.file("moved", "same")
     made, digest = depot.submitted()
     with depot.run.main.write() as session:
-        decide(session, moved, Decision(document_date=depot.now.date()), by=depot.by("manager"), at=depot.now)
+        decide(session, moved, Decision(document_date=depot.today), by=depot.by("manager"), at=depot.now)
     depot.archive.settle()
     row = depot.batch(made)
     if row.state == batch.SUBMITTED:
@@ -203,7 +203,7 @@ def test_a_date_that_moves_behind_the_back_of_everybody_is_found_by_the_last_loo
     moved, same = depot.file("moved", "same")
     made = depot.approved()
     with depot.run.main.write() as session:
-        session.get_one(Record, moved).document_date = depot.now.date()
+        session.get_one(Record, moved).document_date = depot.today
     outcome = depot.carry_out()
     assert depot.exists(moved)
     assert not depot.exists(same)
@@ -215,7 +215,7 @@ def test_an_item_changed_behind_an_approval_is_not_destroyed(depot: Depot) -> No
     kept, _ = depot.file("kept", "other")
     made = depot.propose()
     assert made is not None
-    depot.decide(made, [kept], decision="extend", reason="asked for it", until=depot.now.date() + timedelta(days=90))
+    depot.decide(made, [kept], decision="extend", reason="asked for it", until=depot.today + timedelta(days=90))
     depot.approve(made, depot.submit(made))
     with depot.run.main.write() as session:
         item = next(each for each in batch.items(session, made) if each.record == kept)
@@ -259,7 +259,7 @@ def test_an_extension_takes_a_reason_and_keeps_until_its_day(depot: Depot) -> No
     [kept] = depot.file("kept")
     made = depot.propose()
     assert made is not None
-    until = depot.now.date() + timedelta(days=90)
+    until = depot.today + timedelta(days=90)
     assert code_of(lambda: depot.decide(made, [kept], decision="extend", until=until)) == "invalid"
     depot.decide(made, [kept], decision="extend", reason="asked for it", until=until)
     depot.approve(made, depot.submit(made))

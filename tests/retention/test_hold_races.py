@@ -36,7 +36,7 @@ def placing(depot: Depot, scope: Scope) -> tuple[NewHold, object]:
         title="A matter",
         reason="a claim",
         authority="court",
-        review_on=depot.now.date() + timedelta(days=90),
+        review_on=depot.today + timedelta(days=90),
     )
     return new, depot.by("officer")
 

@@ -54,7 +54,7 @@ def new_hold(office: Archive, scope: Scope, **changes: Any) -> NewHold:
         title="Nordwind ./. Kranbau",
         reason="A claim for damages was announced.",
         authority="Landgericht Hamburg 312 O 44/26",
-        review_on=office.now.date() + timedelta(days=90),
+        review_on=office.today + timedelta(days=90),
     )
     return replace(given, **changes)
 
@@ -306,7 +306,7 @@ def test_a_scope_that_says_nothing_or_too_much_is_refused(
 
 def test_a_hold_names_its_reason_its_authority_and_a_day_of_review(office: Archive) -> None:
     scope, _inside, _outside = by_list(office)
-    today = office.now.date()
+    today = office.today
     for changes in (
         {"reason": " "},
         {"authority": ""},
@@ -419,7 +419,7 @@ def test_the_hold_of_a_destroyed_record_is_released_like_any_other(office: Archi
 
 
 def test_tax_years_lapse_after_their_last_day_of_assessment_and_not_before(office: Archive) -> None:
-    today = office.now.date()
+    today = office.today
     voucher = invoice(office)
     hold_id = place(office, Scope(kind="tax", first_year=2025, last_year=2025, open_until=today + timedelta(days=30)))
     for days, expected in ((30, []), (31, [hold_id]), (32, [])):
@@ -431,7 +431,7 @@ def test_tax_years_lapse_after_their_last_day_of_assessment_and_not_before(offic
 
 def test_reviews_are_due_on_their_day_and_then_every_week(office: Archive) -> None:
     scope, _inside, _outside = by_list(office)
-    today = office.now.date()
+    today = office.today
     hold_id = place(office, scope, review_on=today + timedelta(days=10))
 
     def due(days: int) -> list[UUID]:

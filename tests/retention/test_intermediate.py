@@ -44,7 +44,7 @@ def filed(office: Archive, text: bytes = b"Der Zebrafink singt.") -> tuple[UUID,
 
 def ended(office: Archive, file: UUID, days_ago: int | None, event: str = "contract_end") -> None:
     with office.runtime.main.write() as session:
-        day = None if days_ago is None else office.now.date() - timedelta(days=days_ago)
+        day = None if days_ago is None else office.today - timedelta(days=days_ago)
         case_file.state_trigger(session, file, event, day, by=office.principal("clerk"), at=office.now)
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from accounts.principal import NotAllowed
-from app import date_jobs
+from app import date_jobs, packing
 from core.errors import MunimentError, NotFound
 from retention import batch, dating, keeping, package
 from retention.explain import get as explained
@@ -138,7 +138,7 @@ class Killed(BaseException):
     """The process ended here."""
 
 
-@pytest.mark.parametrize("step", ["choose", "pack", "packed", "settled"])
+@pytest.mark.parametrize("step", ["choose", "pack", "packed", "check", "name", "settled", "keep"])
 def test_killed_on_the_way_and_run_again_it_is_kept_once(depot: Depot, step: str) -> None:
     [record] = depot.file("one")
     made = packages.approved(depot, [record], "permanent")
@@ -154,6 +154,34 @@ def test_killed_on_the_way_and_run_again_it_is_kept_once(depot: Depot, step: str
     assert len(depot.archive.events("record.kept_permanently")) == 1
     assert depot.items(made)[record].code == "permanent"
     assert dated(depot, record).state == "permanent"
+
+
+def test_killed_between_two_pieces_the_rest_is_kept_with_the_next_run_from_the_same_package(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "KEPT_AT_ONCE", 1)
+    ids = sorted(depot.file("one", "two", "three"))
+    made = packages.approved(depot, ids, "permanent")
+    pieces = 0
+
+    def passing(name: str) -> None:
+        nonlocal pieces
+        pieces += name == "keep"
+        if pieces == 2:
+            raise Killed(name)
+
+    with pytest.raises(Killed):
+        depot.carry_out(passing=passing)
+    row = the_package(depot, made)
+    assert [item.state for _, item in sorted(depot.items(made).items())] == [batch.KEPT, batch.DECIDED, batch.DECIDED]
+    # Brought away already: what it holds is kept all the same.
+    with depot.run.main.write() as session:
+        package.call_off(session, row.id, by=depot.by("manager"), at=packages.later(depot), keys=depot.run.keys)
+    depot.carry_out(at=packages.later(depot))
+    assert {dated(depot, each).state for each in ids} == {"permanent"}
+    assert {packages.kept(depot, each).package for each in ids} == {row.id}
+    assert [each.id for each in packages.packages(depot, made)] == [row.id]
+    assert depot.batch(made).state == batch.DONE
 
 
 def test_a_package_that_was_brought_away_goes_and_the_record_stays_permanent(depot: Depot) -> None:

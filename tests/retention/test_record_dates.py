@@ -129,7 +129,7 @@ def test_one_end_of_employment_dates_the_whole_file_and_a_rehire_takes_it_back(o
 def test_a_trigger_in_the_future_dates_but_makes_nothing_eligible(office: Archive) -> None:
     file = office.open_file("contract", "V-2")
     record = filed(office, "contract", date(2020, 5, 1), case_file="V-2")
-    ahead = office.now.date() + timedelta(days=400)
+    ahead = office.today + timedelta(days=400)
     trigger(office, file, "contract_end", ahead)
     row = dated(office, record)
     assert row.eligible_from is not None

@@ -219,7 +219,7 @@ def test_a_hold_that_restricts_closes_what_it_reaches_and_its_release_opens_it_a
         title="Request 12",
         reason="Accuracy is contested.",
         authority="GDPR Art. 18 (1) a",
-        review_on=office.now.date() + timedelta(days=30),
+        review_on=office.today + timedelta(days=30),
     )
     hold_id = holding.place(office.runtime, new, by=office.principal("officer")).id
     office.settle()

@@ -45,7 +45,7 @@ def place_hold(depot: Depot, *records: object) -> None:
         title="A matter",
         reason="a claim",
         authority="court",
-        review_on=depot.now.date() + timedelta(days=90),
+        review_on=depot.today + timedelta(days=90),
     )
     with depot.run.main.write() as session:
         hold.place(session, new, by=depot.by("officer"), at=depot.now, keys=depot.run.keys)
@@ -152,7 +152,8 @@ def test_an_acknowledgement_needs_a_package_that_left_and_its_own_digest(depot: 
     assert code_of(lambda: acknowledge(depot, row, sha256=bytes(32))) == "package_digest_differs"
     assert code_of(lambda: acknowledge(depot, row, archive=" ")) == "invalid"
     assert code_of(lambda: acknowledge(depot, row, reference="")) == "invalid"
-    tomorrow = packages.later(depot).date() + timedelta(days=1)
+    # The firm's day may be one ahead of the day in UTC.
+    tomorrow = packages.later(depot).date() + timedelta(days=2)
     assert code_of(lambda: acknowledge(depot, row, acknowledged_on=tomorrow)) == "invalid"
     assert code_of(lambda: confirm(depot, row)) == "package_not_ready"
     with pytest.raises((NotAllowed, NotFound)):
@@ -272,7 +273,7 @@ def killed_at(step: str) -> Callable[[str], None]:
     return passing
 
 
-@pytest.mark.parametrize("step", ["choose", "pack", "pack_record", "packed", "settled"])
+@pytest.mark.parametrize("step", ["choose", "pack", "pack_record", "packed", "check", "name", "settled"])
 def test_killed_while_it_packs_and_run_again_there_is_one_package(depot: Depot, step: str) -> None:
     ids = depot.file(f"{CANARY} one", f"{CANARY} two")
     made = packages.approved(depot, ids)
@@ -284,6 +285,89 @@ def test_killed_while_it_packs_and_run_again_there_is_one_package(depot: Depot, 
     assert {each.state for each in depot.items(made).values()} == {batch.PACKAGED}
     assert len(depot.archive.events("package.made")) == 1
     assert take(depot, the_package(depot, made))
+
+
+def killed_at_the_second(step: str) -> Callable[[str], None]:
+    seen = 0
+
+    def passing(name: str) -> None:
+        nonlocal seen
+        seen += name == step
+        if seen == 2:
+            raise Killed(step)
+
+    return passing
+
+
+def test_killed_between_the_pieces_in_which_a_package_is_checked_there_is_one_package(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "CHECKED_AT_ONCE", 1)
+    ids = depot.file("one", "two", "three")
+    made = packages.approved(depot, ids)
+    with pytest.raises(Killed):
+        depot.carry_out(passing=killed_at_the_second("check"))
+    assert {each.state for each in depot.items(made).values()} == {batch.DECIDED}
+    depot.carry_out(at=packages.later(depot))
+    assert the_package(depot, made).records == 3
+    assert {each.state for each in depot.items(made).values()} == {batch.PACKAGED}
+
+
+def test_a_hold_between_two_pieces_keeps_its_record_out_of_the_package(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "CHECKED_AT_ONCE", 1)
+    ids = sorted(depot.file("one", "two", "three"))
+    made = packages.approved(depot, ids)
+    checked = 0
+
+    def place(step: str) -> None:
+        nonlocal checked
+        checked += step == "check"
+        if checked == 2:
+            checked += 1
+            # The first of them was looked at already.
+            place_hold(depot, ids[0])
+
+    outcome = depot.carry_out(passing=place)
+    assert outcome.skipped == {"legal_hold": 1}
+    assert the_package(depot, made).records == 2
+    assert {each: item.state for each, item in depot.items(made).items()} == {
+        ids[0]: batch.SKIPPED, ids[1]: batch.PACKAGED, ids[2]: batch.PACKAGED
+    }  # fmt: skip
+
+
+def test_killed_between_the_pieces_of_a_transfer_that_is_called_off_the_rest_stays_with_the_next_run(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from retention import withdrawal
+
+    monkeypatch.setattr(package, "STAYING_AT_ONCE", 1)
+    ids = sorted(depot.file("one", "two", "three", "four"))
+    made = packed(depot, ids)
+    row = the_package(depot, made)
+    take(depot, row)
+    with depot.run.main.write() as session:
+        package.call_off(session, row.id, by=depot.by("manager"), at=packages.later(depot), keys=depot.run.keys)
+    states = [item.state for _, item in sorted(depot.items(made).items())]
+    assert states == [batch.KEPT, *[batch.PACKAGED] * 3]
+    with pytest.raises(Killed):
+        depot.carry_out(at=packages.later(depot), passing=killed_at_the_second("stay"))
+    with depot.run.main.read() as session:
+        assert package.is_any_called_off(session)
+    with depot.run.main.write() as session:
+        asked = withdrawal.ask(session, ids[3], "wrong", by=depot.by("clerk"), at=depot.now, keys=depot.run.keys)
+    with depot.run.main.write() as session:
+        withdrawal.decide(session, asked, confirmed=True, by=depot.by("officer"), at=depot.now)
+    depot.carry_out(at=packages.later(depot))
+    with depot.run.main.read() as session:
+        assert not package.is_any_called_off(session)
+        copies = {each: disclosure.of_record(session, each, by=depot.by("officer")) for each in ids}
+    [*stayed, gone] = [[copy.state for copy in copies[each]] for each in ids]
+    assert stayed == [[disclosure.OUT]] * 3
+    assert gone == [disclosure.ASKED_BACK]
+    assert {each.state for each in depot.items(made).values()} == {batch.KEPT}
+    assert depot.batch(made).state == batch.DONE
 
 
 @pytest.mark.parametrize("step", ["begin", "begun", "objects", "objects_deleted", "keys", "keys_destroyed"])
@@ -325,8 +409,18 @@ def test_a_package_that_cannot_be_made_is_visible_and_tried_again(
     assert [each.state for each in depot.items(made).values()] == [batch.FAILED]
     [row] = packages.packages(depot, made)
     assert (row.state, row.trouble, row.tries) == (package.MAKING, "disk_unwritable", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "seal_into", refused)
+        depot.carry_out(at=packages.later(depot))
     depot.carry_out(at=packages.later(depot))
     assert the_package(depot, made).state == package.READY
+    depot.archive.index()
+    [begun] = depot.archive.events("disposition.begun")
+    assert begun.details["digest"] == depot.batch(made).digest.hex()  # type: ignore[union-attr]
+    [empty] = depot.archive.events("package.begun")
+    [failed] = depot.archive.events("package.failed")
+    assert (failed.outcome, failed.details) == ("failed", {"kind": "transfer", "reason": "disk_unwritable"})
+    assert row.id in {ref.id for ref in empty.objects} & {ref.id for ref in failed.objects}
     assert depot.batch(made).state == batch.EXECUTING
 
 
@@ -399,6 +493,33 @@ def test_a_transfer_that_waits_too_long_is_an_alarm_that_ends_with_it(depot: Dep
 def test_the_sweep_leaves_a_package_that_waits_and_takes_one_that_no_row_names(depot: Depot) -> None:
     row = the_package(depot, packed(depot, depot.file("one")))
     assert row.object_key in sweep.named_keys(depot.run)[1]
+
+
+def test_a_package_that_is_not_what_was_stored_is_found_by_the_nightly_walk(depot: Depot) -> None:
+    from app.retention_jobs import Work
+    from app.retention_steps import check_fixity
+    from retention import alarm
+
+    made = packed(depot, depot.file("one"))
+    row = the_package(depot, made)
+    [path] = depot.run.folder.objects.rglob(f"{row.object_key}*")
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1])
+    everything = Work("hand")
+    for _ in range(depot.run.settings.fixity_days):
+        check_fixity(depot.run, everything)
+    assert everything.counts["wrong"] == 1
+    with depot.run.main.read() as session:
+        [told] = session.scalars(select(alarm.RetentionAlarm).where(alarm.RetentionAlarm.ended_at.is_(None)))
+    assert (told.code, told.subject, told.entity) == (alarm.PACKAGE_FIXITY, row.id, depot.archive.entity)
+    depot.archive.index()
+    [event] = depot.archive.events("object.fixity_failed")
+    assert row.id in {ref.id for ref in event.objects if ref.kind == "package"}
+    with depot.run.main.write() as session:
+        package.call_off(session, row.id, by=depot.by("manager"), at=packages.later(depot), keys=depot.run.keys)
+    check_fixity(depot.run, everything)
+    with depot.run.main.read() as session:
+        assert session.get_one(alarm.RetentionAlarm, told.id).ended_at is not None
 
 
 def test_what_its_rule_wants_transferred_is_destroyed_with_a_reason_only(depot: Depot) -> None:

@@ -8,7 +8,7 @@ embedded ones.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,16 @@ from app.runtime import PIPELINE, Runtime
 from app.settings import Settings
 from audit import trail
 from core import leases
-from core.clock import SystemClock
+from core.clock import SystemClock, civil_date
 from ingest.receive import Metadata, Receiver
 from records import case_file, placement, record
 from records.placement import Reading
 from records.record import Record
 from search.find import Found, find
 from tests.support.prepared import prepare
+
+ZONE = "Europe/Berlin"
+"""Where the firms of tests are."""
 
 PASSWORD = "plum tractor violin"
 ROLES: dict[str, tuple[str, str | None, bool]] = {
@@ -77,7 +80,7 @@ class Archive:
         with runtime.main.write() as session:
             founded = first_account.found(
                 session,
-                NewEntity(name="Nordwind GmbH", jurisdiction="DE", zone="Europe/Berlin"),
+                NewEntity(name="Nordwind GmbH", jurisdiction="DE", zone=ZONE),
                 FirstPerson(sign_in_name="boss", password=the_hash(), files=False),
                 by=setup.operator(session, now),
                 at=now,
@@ -92,6 +95,11 @@ class Archive:
     @property
     def now(self) -> datetime:
         return self.runtime.clock.now()
+
+    @property
+    def today(self) -> date:
+        """The day where the firm is, which begins up to two hours before that of UTC."""
+        return civil_date(self.now, ZONE)
 
     def grant(self, role: str, kind: str | None = None, *, named_clerk: bool = False) -> Grant:
         """A role in this firm; ``kind`` is that of the department."""
@@ -111,7 +119,7 @@ class Archive:
     def add_entity(self, name: str) -> UUID:
         """Another legal entity, with one department of each usual kind."""
         with self.runtime.main.write() as session:
-            new = NewEntity(name=name, jurisdiction="DE", zone="Europe/Berlin")
+            new = NewEntity(name=name, jurisdiction="DE", zone=ZONE)
             row = first_account.found_entity(session, new, by=setup.operator(session, self.now), at=self.now)
             assert entities.get(session, row.id)
             return row.id
@@ -154,7 +162,7 @@ class Archive:
         """A case file; whoever opens it owns it."""
         with self.runtime.main.write() as session:
             new = case_file.NewCaseFile(
-                self.entity, kind, number, stated.pop("name", "Some file"), self.now.date(), **stated
+                self.entity, kind, number, stated.pop("name", "Some file"), self.today, **stated
             )
             made = case_file.open_case_file(session, new, by=self.principal(by), at=self.now, keys=self.runtime.keys)
             return made.id

@@ -15,6 +15,7 @@ from uuid import UUID
 from accounts.principal import Principal
 from app.destroying import execute_due
 from app.finishing import Outcome, Passing, nobody
+from core.clock import civil_date
 from records.record import Record
 from retention import approval, batch, disposition, running_day, schedule
 from retention.batch import Batch, Item
@@ -23,7 +24,7 @@ from retention.disposition import ItemDecision
 from retention.disposition_terms import DEFAULT_GRACE_DAYS
 from retention.period import Period
 from retention.rule_draft import RuleDraft
-from tests.support.archive import Archive
+from tests.support.archive import ZONE, Archive
 
 LONG_AGO = date(2009, 3, 4)
 CLASS = "supplier_invoice"
@@ -57,6 +58,11 @@ class Depot:
     @property
     def now(self) -> datetime:
         return self.archive.now + self.ahead
+
+    @property
+    def today(self) -> date:
+        """The day where the firm is."""
+        return civil_date(self.now, ZONE)
 
     def publish(self, period: str, *, code: str = "test-invoices", bound: str = "minimum") -> UUID:
         """A rule, drafted by one and published by another while nothing is filed."""
@@ -138,7 +144,7 @@ class Depot:
         later = self.now + timedelta(days=DEFAULT_GRACE_DAYS + 1)
         with self.run.main.write() as session:
             for days in range(DEFAULT_GRACE_DAYS + 2):
-                running_day.note(session, zone="Europe/Berlin", at=self.now + timedelta(days=days))
+                running_day.note(session, zone=ZONE, at=self.now + timedelta(days=days))
         return later
 
     def carry_out(self, *, at: datetime | None = None, passing: Passing = nobody) -> Outcome:

@@ -84,7 +84,7 @@ def acknowledge(depot: Depot, row: Package, by: str = "manager", **other: object
     said: dict[str, object] = {
         "archive": "Stadtarchiv Neustadt",
         "reference": "Acc. 2026/17",
-        "acknowledged_on": depot.now.date() + timedelta(days=9),
+        "acknowledged_on": depot.today + timedelta(days=9),
         "sha256": row.sha256,
     }
     with depot.run.main.write() as session:
