@@ -98,7 +98,7 @@ def write_due(session: WriteSession, found: Identified, *, at: datetime) -> NewT
 
 
 def _grants(session: ReadSession, person: UUID, at: datetime) -> frozenset[Grant]:
-    return frozenset(row.value for row in rights.grants_at(session, person, at))
+    return rights.values_at(session, person, at)
 
 
 class _Standing(NamedTuple):
@@ -108,7 +108,7 @@ class _Standing(NamedTuple):
 
 def _standing(session: ReadSession, person: UUID, at: datetime) -> _Standing | None:
     """How an active person stands with their password; ``None`` for anybody else."""
-    found = session.execute(_STANDING, {"person": person, "at": at}).one_or_none()
+    found = session.connection().execute(_STANDING, {"person": person, "at": at}).one_or_none()
     if found is None:
         return None
     must_change, reset_at = found

@@ -5,25 +5,34 @@ auditor). Nothing here writes.
 """
 
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import bindparam, or_, select
 
 from accounts.grants import RoleGrant, holds_at
-from accounts.permissions import ROLE_PERMISSIONS, ROLES
+from accounts.permissions import ROLE_PERMISSIONS, ROLES, Role
+from accounts.principal import Grant
 from accounts.suspensions import active_at, not_suspended_throughout
 from core.database import AT, ReadSession
 
-_GRANTS = (
-    select(RoleGrant)
-    .where(RoleGrant.person == bindparam("person"), holds_at(AT), active_at(AT, RoleGrant.person))
-    .order_by(RoleGrant.valid_from, RoleGrant.id)
-)
+_HELD = (RoleGrant.person == bindparam("person"), holds_at(AT), active_at(AT, RoleGrant.person))
+_GRANTS = select(RoleGrant).where(*_HELD).order_by(RoleGrant.valid_from, RoleGrant.id)
+_VALUES = select(RoleGrant.role, RoleGrant.entity, RoleGrant.department, RoleGrant.named_clerk).where(*_HELD)
 
 
 def grants_at(session: ReadSession, person: UUID, at: datetime) -> list[RoleGrant]:
     """The grants that gave a person rights at ``at``: none while they were suspended."""
     return list(session.scalars(_GRANTS, {"person": person, "at": at}))
+
+
+def values_at(session: ReadSession, person: UUID, at: datetime) -> frozenset[Grant]:
+    """The same grants as a principal holds them: every request asks for these."""
+    if session.autoflush:
+        session.flush()
+    # By the connection: a session's way around a row takes longer than the row.
+    rows = session.connection().execute(_VALUES, {"person": person, "at": at})
+    return frozenset(Grant(cast(Role, role), entity, department, clerk) for role, entity, department, clerk in rows)
 
 
 def holders_at(

@@ -32,9 +32,9 @@ class Pools:
     pages: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(6))
     images: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(12))
     """Page images: they wait for the child that makes them, for seconds where it is behind."""
-    small: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(2))
-    """Files up to 256 KiB, which are here as a whole: one is computed while the other waits for the disk. More
-    at once take the interpreter, and the writer's lock, from one another, and all of them are answered later."""
+    small: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(4))
+    """Files up to 256 KiB, which are here as a whole: some wait for the disk while one is computed, and they share a
+    commit. More at once take the interpreter from one another, and all of them are answered later."""
     uploads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(32))
     """Larger files under way at once: mostly they wait for the network. The next ones wait, unread."""
 

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterable
+from math import inf
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -24,8 +25,9 @@ log = logging.getLogger("muniment.celery")
 WORKED_BY_WORKER = ("interactive", "extraction", "ocr", "maintenance")
 """Queues of the workers, the most urgent first; the keeper finds its own work."""
 GATHER_SECONDS = 0.05
-REST_SECONDS = 0.2
-"""Between two messages of one process: whoever was woken works until nothing is left; the next wakes one more."""
+REST_SECONDS = {"interactive": 0.2, "extraction": 0.5, "ocr": 0.5, "maintenance": 2.0}
+"""Between two messages of one process about a queue: whoever was woken works until nothing is left; the next wakes one
+more. Somebody waits for what is interactive; what keeps house is done the better, the more of it there is at once."""
 LOOK = "muniment.look"
 TICK = "muniment.tick"
 TICKS = "tick"
@@ -112,7 +114,7 @@ class Waker:
         self._mutex = threading.Lock()
         self._due: set[str] = set()
         self._is_sending = False
-        self._sent_at = -REST_SECONDS
+        self._sent_at: dict[str, float] = {}
 
     def __call__(self, queues: Collection[str]) -> None:
         wanted = [queue for queue in queues if queue in WORKED_BY_WORKER]
@@ -127,11 +129,13 @@ class Waker:
     def _send_all(self) -> None:
         """Send until nothing is due. One thread at a time: a broker that does not answer takes seconds each time."""
         while True:
-            time.sleep(max(GATHER_SECONDS, self._sent_at + REST_SECONDS - time.monotonic()))
+            time.sleep(GATHER_SECONDS)
+            now = time.monotonic()
             with self._mutex:
-                due, self._due = self._due, set()
-            self._send(due)
-            self._sent_at = time.monotonic()
+                rested = {queue for queue in self._due if now >= self._sent_at.get(queue, -inf) + REST_SECONDS[queue]}
+                self._due -= rested
+            self._send(rested)
+            self._sent_at |= dict.fromkeys(rested, time.monotonic())
             with self._mutex:
                 if not self._due:
                     self._is_sending = False

@@ -6,7 +6,8 @@ table against every job name that the packages promise.
 
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,27 +37,30 @@ KEEP_DONE = timedelta(days=2)
 
 
 class Readers:
-    """The extraction child of each working thread: the kernel ends a child with the thread that started it."""
+    """The extraction children of a process, as many as documents are read at once.
+
+    Who begins takes the one that was free last: to start another and load its libraries costs more than many
+    documents, and those that nobody needs end by themselves.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._limits = Limits(read_bytes=settings.largest_read_bytes)
         self._folders = [Path(folder) for folder in settings.tessdata.split(":") if folder]
-        self._own = threading.local()
         self._all: list[Extractor] = []
+        self._free: list[Extractor] = []
         self._lock = threading.Lock()
         self._stopped = False
 
-    def of_this_thread(self) -> Extractor:
-        """The extractor that this thread drives."""
-        extractor: Extractor | None = getattr(self._own, "extractor", None)
-        if extractor is None:
-            extractor = Extractor(self._limits, tessdata_dirs=self._folders or None, niceness=NICENESS)
-            self._own.extractor = extractor
+    @contextmanager
+    def taken(self) -> Iterator[Extractor]:
+        """An extractor that nobody else drives during the block."""
+        with self._lock:
+            extractor = self._free.pop() if self._free else self._another()
+        try:
+            yield extractor
+        finally:
             with self._lock:
-                self._all.append(extractor)
-                if self._stopped:
-                    extractor.stop()
-        return extractor
+                self._free.append(extractor)
 
     def stop(self) -> None:
         """End every child now; what they were reading is read again later."""
@@ -64,6 +68,13 @@ class Readers:
             self._stopped = True
             for extractor in self._all:
                 extractor.stop()
+
+    def _another(self) -> Extractor:
+        extractor = Extractor(self._limits, tessdata_dirs=self._folders or None, niceness=NICENESS)
+        self._all.append(extractor)
+        if self._stopped:
+            extractor.stop()
+        return extractor
 
 
 def table(readers: Readers) -> dict[str, Handler]:
@@ -75,7 +86,8 @@ def table(readers: Readers) -> dict[str, Handler]:
 
         clamd = runtime.settings.clamd
         scanner = Scanner(clamd) if clamd else None
-        read_version(runtime.content, runtime.receiver, readers.of_this_thread(), claim, holder, scanner=scanner)
+        with readers.taken() as extractor:
+            read_version(runtime.content, runtime.receiver, extractor, claim, holder, scanner=scanner)
 
     def lock(runtime: Runtime, claim: Claim, holder: str) -> None:
         locks.locker_of(runtime).carry_out(claim, holder)

@@ -151,7 +151,6 @@ class Images:
             raise ImageBusy from error
 
     def _run(self) -> None:
-        # The kernel ends the child with the thread that started it, so one thread does all of it.
         extractor = Extractor(Limits(), idle_seconds=60.0)
         try:
             while (item := self._work.get()) is not None:

@@ -37,6 +37,8 @@ LOOK_SECONDS = 0.05
 GATHER_SECONDS = 0.25
 """What comes within this time of the last work is done together: a commit of the log, the database and the index
 costs more than what a document adds to it. What comes alone is done at once."""
+GATHER_APART_SECONDS = 0.5
+"""The same where they are servers, each of which is asked several times."""
 INDEX_BATCH = 64
 ASKED_AT_ONCE = 4 * INDEX_BATCH
 """Records that the index lacks are asked for when nothing else waits for it: a million jobs at once would take
@@ -163,7 +165,8 @@ class Keeper:
             self._certify_some()
             if worked:
                 # Look again, in case that was not all.
-                self._next_look = self._next_work = now + GATHER_SECONDS
+                gathering = GATHER_APART_SECONDS if self.runtime.settings.is_distributed else GATHER_SECONDS
+                self._next_look = self._next_work = now + gathering
         self._erase_some()
         worked |= self._rebuild_some(look=look)
         if now >= self._next_heartbeat:
@@ -294,10 +297,9 @@ class Keeper:
         with self.runtime.main.write(beside=True) as session:
             everything = jobs.claim(session, queue="keeper", holder=self.holder, at=now, limit=INDEX_BATCH)
             claims = [claim for claim in everything if claim.name not in (ERASE, CERTIFY)]
-            for claim in everything:
-                # They only say that there is something; what there is stands in rows of its own.
-                if claim.name in (ERASE, CERTIFY):
-                    jobs.finish(session, claim.id, holder=self.holder, at=now)
+            # They only say that there is something; what there is stands in rows of its own.
+            said = [claim.id for claim in everything if claim.name in (ERASE, CERTIFY)]
+            jobs.finish_all(session, said, holder=self.holder, at=now)
         names = {claim.name for claim in everything}
         self._may_erase |= ERASE in names
         self._may_certify |= CERTIFY in names
@@ -305,18 +307,15 @@ class Keeper:
             return bool(everything)
         # Where it is another index by now, it is opened again, or built anew.
         failed = put(self.runtime, claims, opened=self.open, lost=self._close_index)
-        now, indexed = self.runtime.clock.now(), list[UUID]()
+        now, done = self.runtime.clock.now(), [claim for claim in claims if claim.id not in failed]
         with self.runtime.main.write(beside=True) as session:
-            for claim in claims:
-                if (error := failed.get(claim.id)) is None:
-                    jobs.finish(session, claim.id, holder=self.holder, at=now)
-                    indexed.append(UUID(claim.arguments["record"]))
-                else:
-                    # However long the index is away: a record that is not in it would not be found for ever.
-                    away = isinstance(error, Unavailable)
-                    jobs.fail(session, claim.id, holder=self.holder, code=error.code, at=now, endless=True, away=away)
+            jobs.finish_all(session, [claim.id for claim in done], holder=self.holder, at=now)
+            for job, error in failed.items():
+                # However long the index is away: a record that is not in it would not be found for ever.
+                away = isinstance(error, Unavailable)
+                jobs.fail(session, job, holder=self.holder, code=error.code, at=now, endless=True, away=away)
             # Holds are asked about what they can find from now on.
-            note_indexed(session, indexed, now)
+            note_indexed(session, [UUID(claim.arguments["record"]) for claim in done], now)
         return bool(claims)
 
     def _ask_for_some(self) -> bool:

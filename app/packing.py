@@ -1,11 +1,12 @@
 """Packs what is to be transferred or kept permanently: chosen, read, sealed into the store, and looked at once more.
 
-Three steps, each of which can be killed and run again. Records are chosen after a last look, in short transactions.
-Then they are read through the one door and sealed, as they stream, into an object that nothing names yet. The last
-transaction looks again under the lock of holds: where anything has changed meanwhile, the object is let go and what
-still may be packed is packed anew. So nobody is given a package with a record that was held when it was made.
+Four steps, each of which can be killed and run again. Records are chosen after a last look, in short transactions.
+Then they are read through the one door and sealed, as they stream, into an object that nothing names yet. They are
+looked at again under the lock of holds, in pieces: where anything has changed meanwhile, the object is let go and what
+still may be packed is packed anew. One transaction names the object, unless a record or the entity's holds have changed
+since the first piece. So nobody is given a package with a record that was held when it was made.
 
-A package of permanent keeping takes effect with that transaction; one for an archive waits for its acknowledgement.
+A package for an archive waits for its acknowledgement then; permanent keeping takes effect record by record, in pieces.
 """
 
 import logging
@@ -17,7 +18,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select, update
 
 from accounts import departments, entities
 from accounts.entities import LegalEntity
@@ -56,6 +57,7 @@ from vault.writer import Sealed, seal_into
 log = logging.getLogger("muniment.packing")
 
 LONGEST_SECONDS, MOST_AT_ONCE = 0.025, 16
+CHECKED_AT_ONCE, KEPT_AT_ONCE = 100, 8
 _TRIES = 3
 """In one run, where records change while they are packed."""
 
@@ -98,7 +100,8 @@ def take(runtime: Runtime, package_id: UUID, *, by: Principal, request: str | No
 def pack_batch(
     runtime: Runtime, batch_id: UUID, shown: dict[UUID, bytes], outcome: Outcome, at: datetime, passing: Passing
 ) -> None:
-    """Make the packages that are still to be made of a batch."""
+    """Make the packages that are still to be made of a batch, and keep what is in those that were made."""
+    _keep(runtime, batch_id, outcome, at, passing)
     for kind in batches.PACKED:
         for _ in range(_TRIES):
             chosen = _choose(runtime, batch_id, kind, shown, outcome, at, passing)
@@ -106,11 +109,12 @@ def pack_batch(
                 break
 
 
-def _waiting(session: ReadSession, batch_id: UUID, kind: str) -> list[UUID]:
+def _waiting(session: ReadSession, batch_id: UUID, kind: str, among: Sequence[UUID] | None = None) -> list[UUID]:
     making = select(Package.id).where(Package.batch == batch_id, Package.state == MAKING)
     mine = (Item.batch == batch_id, Item.decision == kind, Item.state.in_((DECIDED, FAILED)))
     free = or_(Item.package.is_(None), Item.package.in_(making))
-    return list(session.scalars(select(Item.record).where(*mine, free).order_by(Item.record)))
+    query = select(Item.record).where(*mine, free).order_by(Item.record)
+    return list(session.scalars(query if among is None else query.where(Item.record.in_(among))))
 
 
 def _choose(
@@ -155,7 +159,7 @@ def _choose_some(
     row = _locked(session, batch_id)
     if row is None:
         return 0, None
-    still = set(_waiting(session, batch_id, kind))
+    still = set(_waiting(session, batch_id, kind, ids))
     today = civil_date(at, entities.get(session, row.entity).zone)
     seen = seen_now(session, ids, shown, today, at)
     seen.going.update(everything)
@@ -174,7 +178,7 @@ def _choose_some(
         if one is not None and record_id in unsafe:
             why, one = UNSAFE_FILE, None
         if one is not None:
-            made = package.begin(session, batch_id, row.entity, kind, at=at, keys=runtime.keys)
+            made = package.begin(session, batch_id, row.entity, kind, by=RETENTION, at=at, keys=runtime.keys)
             item.package, item.state, item.code = made.id, DECIDED, None
             chosen = made.id
         elif why != BEING_READ:
@@ -211,15 +215,15 @@ def _make(runtime: Runtime, package_id: UUID, outcome: Outcome, at: datetime, pa
     except MunimentError as error:
         log.error("a package was not made", extra={"id": str(package_id), "code": error.code})
         with runtime.main.write() as session:
-            package.note_failed(session, package_id, error.code)
+            package.note_failed(session, package_id, error.code, by=RETENTION, at=at)
         outcome.failed[error.code] = outcome.failed.get(error.code, 0) + len(records)
         return True
     passing("packed")
     holding.catch(runtime, records)
-    with runtime.main.write() as session:
-        is_made = _settle(runtime, session, package_id, head, sealed, records, outcome, at)
-        passing("settled")
-    if not is_made:
+    is_made = _settle(runtime, package_id, head, sealed, records, outcome, at, passing)
+    if is_made:
+        _keep(runtime, row.batch, outcome, at, passing)
+    else:
         with suppress(MunimentError):
             # What stays is swept a day later: no row names it.
             runtime.store.delete(sealed.key, sealed.stored.version)
@@ -228,27 +232,54 @@ def _make(runtime: Runtime, package_id: UUID, outcome: Outcome, at: datetime, pa
 
 def _settle(
     runtime: Runtime,
-    session: WriteSession,
     package_id: UUID,
     head: BagHead,
     sealed: Sealed,
     records: Sequence[UUID],
     outcome: Outcome,
     at: datetime,
+    passing: Passing,
 ) -> bool:
-    """Look once more at what was packed; name the object, or pass over what has changed."""
+    """Look once more at what was packed, and name the object; ``False`` where it is to be packed anew."""
+    for _ in range(_TRIES):
+        holds, changed = set[int](), False
+        for start in range(0, len(records), CHECKED_AT_ONCE):
+            passing("check")
+            with runtime.main.write() as session:
+                some = records[start : start + CHECKED_AT_ONCE]
+                seen = _check_some(session, package_id, some, outcome, at)
+            if seen is None:
+                return False
+            holds.add(seen[0])
+            changed |= seen[1]
+        if changed:
+            return False
+        passing("name")
+        with runtime.main.write() as session:
+            is_made = len(holds) == 1 and _name(session, package_id, head, sealed, records, holds.pop(), outcome, at)
+            passing("settled")
+        if is_made:
+            return True
+    return False
+
+
+def _check_some(
+    session: WriteSession, package_id: UUID, records: Sequence[UUID], outcome: Outcome, at: datetime
+) -> tuple[int, bool] | None:
+    """Pass over those of the records that are not as they were packed. Tells how often the entity's holds have
+    changed, and whether any record had; ``None`` where the package is not being made any more.
+    """
     made = session.get_one(Package, package_id)
     row = _locked(session, made.batch)
     made = session.get_one(Package, package_id, with_for_update=True, populate_existing=True)
     if row is None or made.state != MAKING:
-        return False
-    items = list(session.scalars(_items(row.id, records)))
+        return None
     revisions = {
         each.id: each.revision
         for each in session.execute(select(Record.id, Record.revision).where(Record.id.in_(list(records))))
     }
     blocked, changed = blocked_by(session, records), False
-    for item in items:
+    for item in session.scalars(_items(row.id, records)):
         why = blocked.get(item.record) or ("changed" if revisions.get(item.record) != item.revision else None)
         if why is not None or item.package != package_id or item.state != DECIDED:
             changed = True
@@ -256,11 +287,32 @@ def _settle(
             item.package = None
             _pass_over(session, row, item, why, outcome, at)
     session.flush()
-    if changed:
+    return lock_holds(session, row.entity), changed
+
+
+def _name(
+    session: WriteSession,
+    package_id: UUID,
+    head: BagHead,
+    sealed: Sealed,
+    records: Sequence[UUID],
+    holds: int,
+    outcome: Outcome,
+    at: datetime,
+) -> bool:
+    """Name the object of the package, unless a record or the entity's holds have changed since they were looked at."""
+    made = session.get_one(Package, package_id)
+    row = _locked(session, made.batch)
+    made = session.get_one(Package, package_id, with_for_update=True, populate_existing=True)
+    mine = (Item.package == package_id, Item.state == DECIDED)
+    as_packed = select(func.count()).select_from(Item).join(Record, Record.id == Item.record)
+    same = session.scalar(as_packed.where(*mine, Record.revision == Item.revision))
+    if row is None or made.state != MAKING or same != len(records) or lock_holds(session, row.entity) != holds:
         return False
-    package.note_made(made, sealed, name=head.name, records=len(items), at=at)
-    for item in items:
-        item.state, item.code = (PACKAGED, None) if made.kind == TRANSFER else (KEPT, PERMANENT)
+    package.note_made(made, sealed, name=head.name, records=len(records), at=at)
+    if made.kind == TRANSFER:
+        session.execute(update(Item).where(*mine).values(state=PACKAGED, code=None))
+        outcome.packed += len(records)
     session.flush()
     event = PackageMade(
         by=RETENTION.actor,
@@ -270,13 +322,34 @@ def _settle(
         kind=made.kind,
         digest=sealed.plain_sha256,
         size_bytes=sealed.plain_size_bytes,
-        records=tuple(item.record for item in items),
+        records=tuple(records),
     )
     intake.append(session, event, at=at)
-    if made.kind == PERMANENT:
-        keeping.begin(session, row, made, items, by=RETENTION, at=at)
-    outcome.packed += len(items)
     return True
+
+
+def _keep(runtime: Runtime, batch_id: UUID, outcome: Outcome, at: datetime, passing: Passing) -> None:
+    """Keep permanently what is in the batch's packages that were made, piece by piece."""
+    left = select(Item).join(Package, Package.id == Item.package).order_by(Item.record)
+    left = left.where(Item.batch == batch_id, Item.state == DECIDED)
+    left = left.where(Package.kind == PERMANENT, Package.made_at.is_not(None)).limit(KEPT_AT_ONCE)
+    while True:
+        with runtime.main.read() as session:
+            if session.scalar(left) is None:
+                return
+        passing("keep")
+        with runtime.main.write() as session:
+            row = _locked(session, batch_id)
+            items = list(session.scalars(left)) if row is not None else []
+            if row is None or not items:
+                return
+            first = [item for item in items if item.package == items[0].package]
+            assert items[0].package is not None
+            for item in first:
+                item.state, item.code = KEPT, PERMANENT
+            session.flush()
+            keeping.begin(session, row, session.get_one(Package, items[0].package), first, by=RETENTION, at=at)
+        outcome.packed += len(first)
 
 
 def _locked(session: WriteSession, batch_id: UUID) -> Batch | None:

@@ -219,7 +219,7 @@ def _cannot_wait(session: ReadSession, at: datetime) -> bool:
     and not finished."""
     if run.waits_for_leave(session, run.EXECUTE) or destruction.unfinished(session):
         return True
-    if package.awaits_destruction(session) or package.to_delete(session):
+    if package.awaits_destruction(session) or package.to_delete(session) or package.is_any_called_off(session):
         return True
     in_hours = (
         select(Item.id)

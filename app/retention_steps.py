@@ -5,6 +5,7 @@ finds what the first one did. A step that ends a blocker stands last, so that no
 is proposed in one and the same round.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -17,13 +18,15 @@ from app import retention_disposing as disposing
 from app.retention_jobs import Step, Work
 from app.runtime import Runtime
 from core.clock import civil_date
+from core.database import ReadSession
 from records import fixity_walk, object_lock
 from records.case_file import CaseFile
-from records.fixity_walk import Walked
+from records.fixity_walk import FixityTrouble, Walked
 from records.record import NEEDS_ATTENTION, NEEDS_REVIEW, PROCESSING, RECEIVED, Record
 from retention import alarm, clock_guard, freshness, hold, intermediate, run
 from retention.alarm import Found
 from retention.held import OVER, Hold
+from retention.package import Package
 
 RETENTION = system("retention")
 UNCLASSIFIED_FOR = timedelta(days=90)
@@ -59,10 +62,20 @@ def check_fixity(runtime: Runtime, work: Work) -> None:
     now = runtime.clock.now()
     with runtime.main.write() as session:
         open_ones = fixity_walk.troubles(session)
-        of_those = select(Record.id, Record.entity).where(Record.id.in_([row.record for row in open_ones]))
-        places = {row.id: row.entity for row in session.execute(of_those)}
-        found = [Found(places.get(row.record), row.record, row.object_key) for row in open_ones]
-        alarm.settle(session, alarm.FIXITY, found, at=now)
+        packed = _places(session, Package, open_ones)
+        places = _places(session, Record, open_ones) | packed
+        found: dict[bool, list[Found]] = {True: [], False: []}
+        for row in open_ones:
+            found[row.record in packed].append(Found(places.get(row.record), row.record, row.object_key))
+        alarm.settle(session, alarm.FIXITY, found[False], at=now)
+        alarm.settle(session, alarm.PACKAGE_FIXITY, found[True], at=now)
+
+
+def _places(
+    session: ReadSession, table: type[Record] | type[Package], rows: Sequence[FixityTrouble]
+) -> dict[UUID, UUID]:
+    wanted = select(table.id, table.entity).where(table.id.in_([row.record for row in rows]))
+    return {row.id: row.entity for row in session.execute(wanted)}
 
 
 def _tell(work: Work, walked: Walked) -> None:

@@ -1,4 +1,4 @@
-"""The worker: a Celery worker whose threads each drive one extraction child."""
+"""The worker: a Celery worker whose threads each read one document at a time, by an extraction child."""
 
 import logging
 import os
@@ -68,7 +68,6 @@ def run(chosen: Settings, stopping: threading.Event, queues: Sequence[str] = WOR
     def look_now_and_then(worker: Any) -> None:
         while not stopping.wait(LOOK_SECONDS):
             if worker.pool is not None:
-                # In a thread of the pool: each drives a child of its own, which ends with the thread.
                 with suppress(RuntimeError):
                     worker.pool.apply_async(look_at_all, (), {}, callback=lambda _: None)
 

@@ -5,7 +5,7 @@ transaction to the next (aliases, declared actions) holds until the head's epoch
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -90,17 +90,26 @@ class Appender:
         Raises:
             LogUnavailable, LogNotStarted, UndeclaredAction: the log took none of them.
         """
-        with as_unavailable(), self._database.write_often() as connection:
+        return self.begin(batch).finish()
+
+    def begin(self, batch: Sequence[Entry]) -> "Begun":
+        """Write all entries of a batch in a transaction that stays open, for no longer than ``finish`` is waited for.
+
+        Raises:
+            LogUnavailable, LogNotStarted, UndeclaredAction: the log took none of them.
+        """
+        with ExitStack() as opened:
+            opened.enter_context(as_unavailable())
+            connection = opened.enter_context(self._database.write_often())
             done = self._append(connection, batch)
-        self._remember(done.known)
-        return done.receipts
+            return Begun(self, done, opened.pop_all())
 
     def move(self, entry: Entry, *, high: int) -> int:
         """Append what comes from intake rows up to number ``high``; tells how many were not in the log yet."""
         with as_unavailable(), self._database.write_often() as connection:
             done = self._append(connection, [entry])
             advance_mark(connection, high, done.new)
-        self._remember(done.known)
+        self.remember(done.known)
         return done.new
 
     def extension(self, connection: Connection) -> tuple[frozenset[str], list[Prepared]]:
@@ -141,9 +150,26 @@ class Appender:
         told = [[present.get(_id(each)) or next(made) for each in item.drafts] for item in batch]
         return _Appended(told, len(new), _Known(head.epoch, aliases, declared))
 
-    def _remember(self, known: _Known) -> None:
+    def remember(self, known: _Known) -> None:
         """Keep what a committed transaction knew; one that rolled back may have made aliases that are not."""
         self._known = known if len(known.aliases) <= _REMEMBERED else known._replace(aliases={})
+
+
+class Begun:
+    """Entries written and not yet durable. Whichever thread ends it is the only one that touches the database."""
+
+    def __init__(self, appender: Appender, done: _Appended, opened: ExitStack) -> None:
+        self._appender, self._done, self._opened = appender, done, opened
+
+    def finish(self) -> list[list[Receipt]]:
+        """End the transaction: the entries are durable when this returns. Receipts by entry, in order.
+
+        Raises:
+            LogUnavailable: the log took none of them.
+        """
+        self._opened.close()
+        self._appender.remember(self._done.known)
+        return self._done.receipts
 
 
 _OPENINGS = cast(Table, AuditOpening.__table__)

@@ -186,6 +186,8 @@ class Signer:
         checkpoint = parse_checkpoint(parse_note(note).text)
         if before < checkpoint.size:
             _write(self._database, self._folder, before, checkpoint)
+            with self._database.read() as session:
+                self._folder.declare(session)
         self._folder.show(note)
         self._shown = (checkpoint.size, note)
 
@@ -250,6 +252,7 @@ def rebuild(database: Database, file: Path) -> int:
         return 0
     folder = Folder(file.parent)
     with database.read() as session:
+        folder.declare(session)
         folder.withdraw(session)
     return _write(database, folder, 0, parse_checkpoint(parse_note(note).text))
 

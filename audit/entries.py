@@ -18,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Connection,
+    Dialect,
     Integer,
     LargeBinary,
     SmallInteger,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     insert,
 )
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
 from audit.leaf import MAX_ENTRY_BYTES, leaf_hash, splice
 from audit.tree import CompactRange
@@ -91,6 +93,25 @@ class AuditNode(LogTable):
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
 
 
+_ACTION, _ACTOR, _SECOND, _REQUEST, _RECORD = "a", "p", "s", "r", "o"
+TOPICS = {"action": _ACTION, "actor": _ACTOR, "second": _SECOND, "request": _REQUEST, "object.record": _RECORD}
+"""How the trail writes the topics that most of its rows have; every other is written out. No topic is one letter."""
+_NAMES = {letter: topic for topic, letter in TOPICS.items()}
+
+
+class Topic(TypeDecorator[str]):
+    """A topic of the trail, stored as its letter where it has one: the trail has four rows for an entry."""
+
+    impl = String(50)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else TOPICS.get(value, value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else _NAMES.get(value, value)
+
+
 class AuditTrail(LogTable):
     """Which entries concern what: ``actor`` and ``second`` (alias), ``action``, ``request``, ``object.<kind>``."""
 
@@ -98,7 +119,7 @@ class AuditTrail(LogTable):
     # No index by position: the key says all there is, and one would hold all of it again.
     __table_args__ = ({"sqlite_with_rowid": False},)
 
-    topic: Mapped[str] = mapped_column(String(50), primary_key=True)
+    topic: Mapped[str] = mapped_column(Topic, primary_key=True)
     key: Mapped[bytes] = mapped_column(LargeBinary(80), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
 
@@ -133,16 +154,18 @@ _LEAVES, _HEAD, _NODES, _TRAIL = (cast(Table, row.__table__) for row in (AuditLe
 
 
 def trail_of(body: dict[str, Any]) -> tuple[tuple[str, bytes], ...]:
-    """What the trail notes of an entry's body: (topic, key), each once."""
-    topics = [("action", body["action"].encode())]
+    """What the trail notes of an entry's body: (topic as it is stored, key), each once."""
+    topics = [(_ACTION, body["action"].encode())]
     if "i" in body["actor"]:
-        topics.append(("actor", bytes.fromhex(body["actor"]["i"])))
+        topics.append((_ACTOR, bytes.fromhex(body["actor"]["i"])))
     if "x" in body:
-        topics.append(("second", bytes.fromhex(body["x"])))
+        topics.append((_SECOND, bytes.fromhex(body["x"])))
     if "r" in body:
-        topics.append(("request", request_key(body["r"])))
+        topics.append((_REQUEST, request_key(body["r"])))
     objects = body.get("objects", ())
-    topics += [(f"object.{item['k']}", bytes.fromhex(item["i"])) for item in objects]
+    topics += [
+        (_RECORD if item["k"] == "record" else f"object.{item['k']}", bytes.fromhex(item["i"])) for item in objects
+    ]
     return tuple(topics if len(objects) < 2 else dict.fromkeys(topics))
 
 
@@ -190,10 +213,18 @@ def append(connection: Connection, head: Head, items: Sequence[Prepared], *, now
         receipts.append(Receipt(seq, previous))
     if not leaves:
         return receipts
-    insert_rows(connection, _LEAVES, leaves)
-    insert_rows(connection, _TRAIL, trail)
-    insert_rows(connection, _NODES, completed)
-    moved = _execute(connection, _MOVE_HEAD, (tree.size, tree.to_bytes(), previous, appended_us, first, head.previous))
+    end = (tree.size, tree.to_bytes(), previous, appended_us, first, head.previous)
+    if connection.dialect.name == "postgresql":
+        # All of it by one statement: others wait for the head while a statement is on its way.
+        tables = {_LEAVES: leaves, _TRAIL: trail, _NODES: completed}
+        filled = {table: rows for table, rows in tables.items() if rows}
+        columns = [list(column) for rows in filled.values() for column in zip(*rows, strict=True)]
+        moved = _execute(connection, _append_statement(tuple(filled)), [*columns, *end])
+    else:
+        insert_rows(connection, _LEAVES, leaves)
+        insert_rows(connection, _TRAIL, trail)
+        insert_rows(connection, _NODES, completed)
+        moved = _execute(connection, _MOVE_HEAD, end)
     if moved.rowcount != 1:
         raise HeadMoved("another writer moved the head inside this transaction")
     return receipts
@@ -243,6 +274,12 @@ def _unnest_statement(table: Table) -> str:
     return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608 (names only)
 
 
+@lru_cache
+def _append_statement(tables: tuple[Table, ...]) -> str:
+    parts = ", ".join(f"into_{table.name} AS ({_unnest_statement(table)})" for table in tables)
+    return f"WITH {parts} {_MOVE_HEAD}"
+
+
 @lru_cache(maxsize=1024)
 def _insert_statement(table: Table, count: int) -> str:
     row = ", ".join("?" * len(table.columns))
@@ -265,7 +302,7 @@ _STRIPPED = (
     "NEW.seq = OLD.seq AND NEW.hash = OLD.hash AND length(NEW.entry) = 0 AND NEW.event_id = substr(OLD.hash, 1, 16)"
 )
 _COVERED = "EXISTS (SELECT 1 FROM audit_withdrawals WHERE first <= OLD.seq AND OLD.seq < past)"
-_SAID = "EXISTS (SELECT 1 FROM audit_trail WHERE topic = 'action' AND key = {key} AND seq = NEW.event)"
+_SAID = "EXISTS (SELECT 1 FROM audit_trail WHERE topic = 'a' AND key = {key} AND seq = NEW.event)"
 
 
 def guards(table: str, dialect: str) -> list[str]:

@@ -4,6 +4,7 @@
     tile/<L>/<N>[.p/<W>]             tiles, as ``audit.tiles`` has them
     tile/entries/<N>.p/<W>           the bundle that is not full yet, as it is
     tile/entries/<N>.gz              full bundles in gzip, served without ``.gz`` as ``Content-Encoding: gzip``
+    catalogues/<digest>.json         what the actions mean, as the log declared it
     withdrawn.json                   which bundles were withdrawn, where any were: ``audit.withdrawal``
 
 Bundles and tiles are written aside, synced and renamed, their folders synced, and only then the
@@ -27,6 +28,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from audit import withdrawal
+from audit.catalogues import AuditCatalogue
 from audit.entries import AuditLeaf, AuditNode
 from audit.keyfile import sync_folder
 from audit.leaf import leaf_hash
@@ -51,7 +53,6 @@ PARTIAL_SECONDS = 300.0
 """How long a partial tile stays after the full one is there: readers of an older checkpoint may be under way."""
 WITHDRAWN = "withdrawn.json"
 _AT_ONCE = 64
-_GZIP_LEVEL = 6
 
 
 class LogMismatch(IntegrityFailure):
@@ -146,6 +147,18 @@ class Folder:
         """
         self._replace(self.checkpoint, note)
 
+    def declare(self, session: ReadSession) -> None:
+        """Write the catalogues of actions that are not here.
+
+        Raises:
+            Unavailable: the disk is full or cannot be written.
+        """
+        for digest in session.scalars(select(AuditCatalogue.digest)):
+            place = self.path / "catalogues" / f"{digest.hex()}.json"
+            if not place.exists():
+                content = session.scalars(select(AuditCatalogue.content).where(AuditCatalogue.digest == digest)).one()
+                self._replace(place, content.decode("utf-8"))
+
     def withdraw(self, session: ReadSession) -> None:
         """Say what was withdrawn, then remove its bundles. Safe to repeat; nothing where nothing was withdrawn.
 
@@ -174,13 +187,16 @@ class Folder:
     def _replace(self, place: Path, text: str) -> None:
         with _as_disk_trouble():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made = set[Path]()
+            _make(place.parent, made)
             draft = _aside(place)
             with draft.open("w", encoding="utf-8", newline="") as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
             draft.replace(place)
-            sync_folder(self.path)
+            for folder in {place.parent, *made}:
+                sync_folder(folder)
 
     def remove_partials(self) -> int:
         """Remove partial tiles whose full tile has been here for five minutes; tells of how many tiles."""
@@ -204,7 +220,7 @@ class Folder:
                 place = self.place_of(tile)
                 _make(place.parent, changed)
                 stream = opened.enter_context(_aside(place).open("wb"))
-                stream.write(gzip.compress(content, _GZIP_LEVEL, mtime=0) if place.suffix == ".gz" else content)
+                stream.write(_packed(content) if place.suffix == ".gz" else content)
                 stream.flush()
                 drafts.append((stream, tile, place))
             _sync(stream.fileno() for stream, _, _ in drafts)
@@ -310,6 +326,12 @@ def _opened(folder: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _packed(content: bytes) -> bytes:
+    """In gzip, without matches of a few bytes: among hexadecimal digits they cost more room than the digits."""
+    packer = zlib.compressobj(8, wbits=31, strategy=zlib.Z_FILTERED)
+    return packer.compress(content) + packer.flush()
 
 
 def _partials_of(place: Path) -> Path:

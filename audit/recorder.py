@@ -19,12 +19,12 @@ import os
 import selectors
 import socket
 import struct
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from audit.appender import Appender, Entry
+from audit.committer import Committer
 from audit.draft import Draft
 from audit.entries import Receipt
 from audit.opening import SealedOpening
@@ -46,8 +46,8 @@ _LIBRARY.send.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes
 _LIBRARY.send.restype = ctypes.c_ssize_t
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 _MANY = 8
-"""Callers in one transaction from which on the next one waits for as many."""
-_GATHER_SECONDS = 0.005
+"""Callers in one transaction from which on a thread waits for its end."""
+_Asked = list[tuple[socket.socket, Entry]]
 _MAX_PATH = 100
 """Bytes of a socket's path: the kernel takes 108, others 104."""
 
@@ -133,55 +133,64 @@ def listen(path: Path) -> socket.socket:
 def serve(listening: socket.socket, appender: Appender, *, until: int) -> None:
     """Append what callers send, all that waits in one transaction, until the descriptor ``until`` can be read.
 
-    Where many ask at once, those who asked last time are waited for, for no longer than that transaction took:
-    a transaction for the first few would let all others wait for two.
+    Where many ask at once, a thread waits for the disk while the next callers' requests are read and prepared
+    here; where few do, handing over would take longer than it spares.
     """
-    with selectors.DefaultSelector() as ready:
-        ready.register(until, selectors.EVENT_READ)
-        ready.register(listening, selectors.EVENT_READ)
-        before, took = 0, 0.0
+    with selectors.DefaultSelector() as ready, closing(Committer()) as committer:
+        for waited in (until, listening, committer.ended):
+            ready.register(waited, selectors.EVENT_READ)
+        asked: _Asked = []
+        under_way: _Asked = []
         while True:
-            asked: list[tuple[socket.socket, Entry]] = []
-            if not _take(ready, listening, until, asked, None):
+            goes_on, is_over = True, False
+            for key, _ in ready.select():
+                goes_on &= key.fileobj != until
+                is_over |= key.fileobj == committer.ended
+                if key.fileobj is listening:
+                    _accept(ready, listening)
+                elif isinstance(key.fileobj, socket.socket):
+                    asked += _take(ready, key.fileobj, key.data, appender)
+            if under_way and (is_over or not goes_on):
+                _tell(under_way, committer.take(), appender)
+                under_way = []
+            if not goes_on:
                 return
-            if not asked:
-                continue
-            if before >= _MANY:
-                latest = time.monotonic() + min(2 * took, _GATHER_SECONDS)
-                while len(asked) < before and (left := latest - time.monotonic()) > 0:
-                    if not _take(ready, listening, until, asked, left):
-                        break
-            begun = time.monotonic()
-            _answer(asked, appender)
-            before, took = len(asked), time.monotonic() - begun
+            if asked and not under_way:
+                if len(asked) < _MANY:
+                    _answer(asked, appender)
+                elif _begin(asked, appender, committer):
+                    under_way = asked
+                asked = []
 
 
-def _take(
-    ready: selectors.BaseSelector,
-    listening: socket.socket,
-    until: int,
-    asked: list[tuple[socket.socket, Entry]],
-    seconds: float | None,
-) -> bool:
-    """Add what callers have asked, once there is something, to ``asked``; ``False`` where it is time to end."""
-    for key, _ in ready.select(seconds):
-        if key.fileobj == until:
-            return False
-        if key.fileobj is listening:
-            with suppress(OSError):
-                caller, _ = listening.accept()
-                caller.setblocking(False)
-                ready.register(caller, selectors.EVENT_READ, bytearray())
-            continue
-        caller = key.fileobj  # type: ignore[assignment]
-        try:
-            entry = _next(caller, key.data)
-        except Exception:  # It has gone, or what it says is no request.
-            ready.unregister(caller)
-            caller.close()
-            continue
-        if entry is not None:
-            asked.append((caller, entry))
+def _accept(ready: selectors.BaseSelector, listening: socket.socket) -> None:
+    # All there are; then it would have to wait, which is an error of the kind as well.
+    with suppress(OSError):
+        while True:
+            caller, _ = listening.accept()
+            caller.setblocking(False)
+            ready.register(caller, selectors.EVENT_READ, bytearray())
+
+
+def _take(ready: selectors.BaseSelector, caller: socket.socket, received: bytearray, appender: Appender) -> _Asked:
+    """What a caller asked, serialised as far as it can be, once all of it is here."""
+    try:
+        entry = _next(caller, received)
+        return [] if entry is None else [(caller, appender.prepare(entry))]
+    except Exception:  # It has gone, or what it says is no request.
+        ready.unregister(caller)
+        caller.close()
+        return []
+
+
+def _begin(asked: _Asked, appender: Appender, committer: Committer) -> bool:
+    """Write what was asked and have it committed; ``False`` where that failed and all were answered one by one."""
+    try:
+        begun = appender.begin([entry for _, entry in asked])
+    except Exception:
+        _one_by_one(asked, appender)
+        return False
+    committer.give(begun)
     return True
 
 
@@ -211,17 +220,29 @@ def _next(caller: socket.socket, received: bytearray) -> Entry | None:
     return Entry([Draft.from_bytes(line) for line in lines[1:]], openings)
 
 
-def _answer(asked: Sequence[tuple[socket.socket, Entry]], appender: Appender) -> None:
+def _answer(asked: _Asked, appender: Appender) -> None:
     try:
         told = appender.commit([entry for _, entry in asked])
     except Exception as error:
         if len(asked) > 1:
-            # One of them may be at fault, such as one whose caller has appended it by itself.
-            for one in asked:
-                _answer([one], appender)
+            _one_by_one(asked, appender)
             return
         log.warning("the log took no entry from a caller", extra={"code": type(error).__name__})
         told = [[]]
+    _tell(asked, told, appender)
+
+
+def _one_by_one(asked: _Asked, appender: Appender) -> None:
+    """One of them may be at fault, such as one whose caller has appended it by itself."""
+    for one in asked:
+        _answer([one], appender)
+
+
+def _tell(asked: _Asked, told: Sequence[Sequence[Receipt]] | None, appender: Appender) -> None:
+    """Send the receipts; where the log took nothing, try each caller's by itself."""
+    if told is None:
+        _one_by_one(asked, appender)
+        return
     for (caller, _), receipts in zip(asked, told, strict=True):
         # Whoever has gone meanwhile is noticed at the next reading.
         with suppress(OSError):

@@ -138,8 +138,8 @@ class BareLoop:
             for seq, (entry, _) in enumerate(batch, start=size):
                 own = hashlib.sha256(entry).digest()
                 leaves.append((seq, entry, own, own[:16]))
-                trail += [("action", b"benchmark.record.read", seq), ("actor", own[:16], seq)]
-                trail.append(("object.record", own[16:], seq))
+                trail += [("a", b"benchmark.record.read", seq), ("p", own[:16], seq)]
+                trail.append(("o", own[16:], seq))
             connection.executemany("INSERT INTO audit_leaves VALUES (?, ?, ?, ?)", leaves)
             connection.executemany("INSERT INTO audit_trail VALUES (?, ?, ?)", trail)
             size += len(batch)

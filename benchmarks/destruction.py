@@ -4,9 +4,12 @@ They are filed among as many that stay, so that the index is rebuilt and not thr
 run is the bare deletion of as many files as they have objects, each made durable, by one thread.
 """
 
+import contextlib
+import logging
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +19,7 @@ from sqlalchemy import func, select
 
 from benchmarks.figures import Figure
 from core.jobs import READY, Job
+from core.sqlite import LONG, LONG_SECONDS
 from records import derived, pages, placement, record
 from records.derived import PAGES
 from records.pages import ReadPage
@@ -44,20 +48,31 @@ def run(*, quick: bool) -> list[Figure]:
 
 
 def _measure(depot: Depot, folder: Path, count: int, *, quick: bool) -> list[Figure]:
+    lay_down(depot, count)
+    return destroy(depot, folder, count, quick=quick)
+
+
+def lay_down(depot: Depot, count: int) -> None:
+    """Records that may go, decided and approved, among as many that stay."""
     _file(depot, count, date(2009, 3, 4))
     _file(depot, count, depot.archive.now.date())
     depot.archive.settle()
     while (made := depot.propose()) is not None:
         depot.decide(made)
         depot.approve(made, depot.submit(made))
+
+
+def destroy(depot: Depot, folder: Path, count: int, *, quick: bool) -> list[Figure]:
+    """Destroy what ``lay_down`` left, once."""
     later = depot.after_grace()
     marks: list[tuple[str, float]] = []
-    begun = time.perf_counter()
-    outcome = depot.carry_out(at=later, passing=lambda step: marks.append((step, time.perf_counter())))
-    carried = time.perf_counter()
-    depot.archive.index()
-    depot.carry_out(at=later)
-    spent = time.perf_counter() - begun
+    with _long() as long:
+        begun = time.perf_counter()
+        outcome = depot.carry_out(at=later, passing=lambda step: marks.append((step, time.perf_counter())))
+        carried = time.perf_counter()
+        depot.archive.index()
+        depot.carry_out(at=later)
+        spent = time.perf_counter() - begun
     objects = _check(depot, count)
     assert outcome.begun == count, outcome
     longest = max(after[1] - each[1] for each, after in pairwise(marks) if each[0] == "begin")
@@ -79,7 +94,34 @@ def _measure(depot: Depot, folder: Path, count: int, *, quick: bool) -> list[Fig
             unit="ms",
             most=None if quick else LONGEST_MS,
         ),
+        Figure(
+            what=f"transactions over {LONG_SECONDS * 1_000:.0f} ms in any step (longest {max(long, default=0)} ms)",
+            value=len(long),
+            unit="",
+            most=None if quick else 0,
+        ),
     ]
+
+
+@contextlib.contextmanager
+def _long() -> Iterator[list[int]]:
+    """Milliseconds of the write transactions meanwhile that were long, as the database tells of them."""
+    found: list[int] = []
+
+    class Heard(logging.Handler):
+        def emit(self, told: logging.LogRecord) -> None:
+            if told.getMessage() == LONG:
+                found.append(getattr(told, "ms", 0))
+
+    heard, logger = Heard(), logging.getLogger("muniment")
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(heard)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(heard)
+        logger.setLevel(level)
 
 
 def _check(depot: Depot, count: int) -> int:

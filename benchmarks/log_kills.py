@@ -20,7 +20,7 @@ def run(*, quick: bool) -> list[Figure]:
     wanted = 12 if quick else 1000
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as name:
         # A machine that is busy otherwise may take long to start a server.
-        told = kill_over_and_over(Path(name) / "data", kills=wanted, seed=SEED, patience=900, hear=_say)
+        told = kill_over_and_over(Path(name) / "data", kills=wanted, seed=SEED, patience=3600, hear=_say)
     names = ", ".join(f"{count} {name}" for name, count in Counter(told.killed).most_common())
     return [
         Figure(what=f"kills in {told.lives} lives of a server ({names})", value=len(told.killed), unit="kills"),

@@ -4,12 +4,17 @@ Records of eight classes and ten years lie in 20,000 case files, a tenth of whic
 date of every dated record moves, so that every row is written, with its events. Flat memory is told as the growth of
 this process. The baseline reads the same columns and writes the same columns of the same rows by the driver alone,
 and reckons nothing.
+
+Filling takes longer than measuring: ``python -m benchmarks.retention_dates fill FOLDER`` lays the SQLite database down
+once, and ``… measure FOLDER`` measures on it, as often as wanted on copies of the folder.
 """
 
 import itertools
+import json
 import random
 import resource
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -26,7 +31,7 @@ from sqlalchemy import Table, insert
 from accounts.entities import LegalEntity
 from app import date_jobs, schema, simulating
 from app.runtime import Runtime
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, table
 from core.clock import SystemClock
 from core.database import Database, WriteSession
 from core.identifiers import new_id
@@ -46,6 +51,7 @@ CLASSES = (
     "working_time_record", "annual_accounts",
 )  # fmt: skip
 SECONDS = 60.0
+MAIN, KNOWN = "main.db", "known.json"
 
 
 def run(*, quick: bool) -> list[Figure]:
@@ -53,26 +59,42 @@ def run(*, quick: bool) -> list[Figure]:
     size = 20_000 if quick else 1_000_000
     figures = []
     with tempfile.TemporaryDirectory() as name:
-        database = SqliteDatabase(Path(name) / "main.db")
-        with database.exclusive():
-            schema.MAIN.create_all(database.engine)
-        figures += _measure("SQLite", database, size)
-        database.close()
-        figures[0] = _beside(figures[0], _bare_sqlite(Path(name) / "main.db"))
+        fill(Path(name), size)
+        figures += measure(Path(name))
     with ExitStack() as stack:
         urls = stack.enter_context(postgres.fresh())
         on_server = postgres.opened(urls, "main")
-        found = _measure("PostgreSQL", on_server, size)
+        found = _measure("PostgreSQL", on_server, size, *_fill(on_server, size))
         on_server.close()
         found[0] = _beside(found[0], _bare_postgresql(urls.app))
         figures += found
     return figures
 
 
-def _measure(name: str, database: Database, size: int) -> list[Figure]:
+def fill(place: Path, size: int) -> None:
+    """Lay the SQLite database down in ``place``, and what measuring needs to know beside it."""
+    database = SqliteDatabase(place / MAIN)
+    with database.exclusive():
+        schema.MAIN.create_all(database.engine)
     entity, drafts = _fill(database, size)
+    database.close()
+    known = {"size": size, "entity": entity.hex, "drafts": [each.hex for each in drafts]}
+    (place / KNOWN).write_text(json.dumps(known), "utf-8")
+
+
+def measure(place: Path) -> list[Figure]:
+    """The figures on the SQLite database that ``fill`` left; its dates are other ones afterwards."""
+    known = json.loads((place / KNOWN).read_text("utf-8"))
+    database = SqliteDatabase(place / MAIN)
+    drafts = [UUID(each) for each in known["drafts"]]
+    figures = _measure("SQLite", database, known["size"], UUID(known["entity"]), drafts)
+    database.close()
+    figures[0] = _beside(figures[0], _bare_sqlite(place / MAIN))
+    return figures
+
+
+def _measure(name: str, database: Database, size: int, entity: UUID, drafts: list[UUID]) -> list[Figure]:
     runtime = cast(Runtime, SimpleNamespace(main=database, clock=SystemClock()))
-    date_jobs.date_entity(runtime, entity)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     row = _simulation(database, entity, drafts)
     begun = time.perf_counter()
@@ -109,7 +131,7 @@ def _beside(figure: Figure, bare: float) -> Figure:
 
 
 def _fill(database: Database, size: int) -> tuple[UUID, list[UUID]]:
-    """Records, case files, and the German pack, published; drafts that keep everything for a year longer."""
+    """Records, dated, case files, and the German pack, published; drafts that keep everything for a year longer."""
     entity, choose = new_id(), random.Random(7)  # noqa: S311
     with database.write() as session:
         home = LegalEntity(
@@ -129,11 +151,12 @@ def _fill(database: Database, size: int) -> tuple[UUID, list[UUID]]:
             for each in files[:: 10]
         ]  # fmt: skip
         session.connection().execute(insert(cast(Table, TriggerFact.__table__)), ended)
-    table = insert(cast(Table, Record.__table__))
+    records = insert(cast(Table, Record.__table__))
     for start in range(0, size, 10_000):
         with database.write() as session:
             rows = [record_row(entity, files, choose) for _ in range(min(10_000, size - start))]
-            session.connection().execute(table, rows)
+            session.connection().execute(records, rows)
+    date_jobs.date_entity(cast(Runtime, SimpleNamespace(main=database, clock=SystemClock())), entity)
     return entity, drafts
 
 
@@ -235,3 +258,10 @@ def _bare_postgresql(url: str) -> float:
                     cursor.executemany(write, some)
                 connection.commit()
         return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "fill":
+        fill(Path(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000)
+    else:
+        sys.stdout.write(table(measure(Path(sys.argv[2]))) + "\n")

@@ -1,18 +1,24 @@
 """*Why this date?* over HTTP, and search while every date of the archive is reckoned anew by the running server.
 
-Ten thousand records that can be found lie among a million; the rest are rows alone. A publication is entered as the
-rows it leaves, with its job: the server's worker does the rest. The search is that of ``benchmarks.search_http``, its
-baseline the same queries on the same server before the publication. The baseline of *Why this date?* is the verdict
-on the same records reckoned in this process.
+Ten thousand records that can be found lie among a million; the rest are rows alone, which the index knows as well
+(it would else be completed meanwhile). A publication is entered as the rows it leaves, with its job: the server's
+worker does the rest. The search is that of ``benchmarks.search_http``, its baseline the same queries on the same
+server before the publication. The baseline of *Why this date?* is the verdict on the same records reckoned in this
+process.
+
+Filling takes longer than asking: ``python -m benchmarks.retention_http fill FOLDER`` lays the archive down once, and
+``… measure FOLDER`` asks it, as often as wanted on copies of the folder.
 """
 
+import json
 import sqlite3
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -20,22 +26,25 @@ from sqlalchemy import Table, insert, select
 
 from accounts.entities import LegalEntity
 from app import date_jobs
-from app.build import build
+from app.build import build, index_of
 from app.prepare import prepare
 from app.runtime import Runtime
 from app.settings import Settings
-from benchmarks.figures import Figure, percentile
+from benchmarks.figures import Figure, percentile, table
 from benchmarks.retention_dates import enter_schedule, publish, record_row
 from benchmarks.search_engine import Words, queries
 from benchmarks.search_http import ALL, lay_down
 from records.record import Record
 from retention import dating, record_date
 from retention.record_date import DatedSchedule
+from search.port import IndexDocument, SearchIndex
 from tests.support.server import Client, Server
 
 ASKED = 300
 MOST_MS = 50.0
 WAIT_SECONDS = 300.0
+KNOWN = "known.json"
+NOBODYS = 1_000_000_000
 
 
 def run(*, quick: bool) -> list[Figure]:
@@ -46,19 +55,38 @@ def run(*, quick: bool) -> list[Figure]:
 def at(found: int, size: int) -> list[Figure]:
     """With ``found`` records that can be found among ``size``."""
     with tempfile.TemporaryDirectory(prefix="muniment-bench-") as name:
-        folder = Path(name) / "data"
-        words, chosen = Words(), Settings(data=folder, port=0)
-        prepare(chosen)
-        secrets, _ = lay_down(chosen, words, found)
-        runtime = build(chosen)
-        try:
-            entity, drafts, some = _surround(runtime, size - found)
-            bare = _reckoned_here(runtime, some)
-            with Server(folder) as server, closing(Client(server, secrets[ALL])) as client:
-                figures = _why(client, some, bare)
-                return figures + _search(runtime, client, entity, drafts, queries(words), size)
-        finally:
-            runtime.close()
+        fill(Path(name), found, size)
+        return measure(Path(name))
+
+
+def fill(place: Path, found: int, size: int) -> None:
+    """Lay the archive down in ``place/data``, and what asking it needs to know beside it."""
+    chosen = Settings(data=place / "data", port=0)
+    prepare(chosen)
+    secrets, _ = lay_down(chosen, Words(), found)
+    runtime = build(chosen)
+    try:
+        entity, drafts, some = _surround(runtime, size - found)
+    finally:
+        runtime.close()
+    known = {"secret": secrets[ALL], "entity": entity.hex, "size": size}
+    known |= {"drafts": [each.hex for each in drafts], "some": [each.hex for each in some]}
+    (place / KNOWN).write_text(json.dumps(known), "utf-8")
+
+
+def measure(place: Path) -> list[Figure]:
+    """Ask the archive that ``fill`` left; its dates are other ones afterwards."""
+    known = json.loads((place / KNOWN).read_text("utf-8"))
+    drafts, some = ([UUID(each) for each in known[name]] for name in ("drafts", "some"))
+    runtime = build(Settings(data=place / "data", port=0))
+    try:
+        bare = _reckoned_here(runtime, some)
+        with Server(place / "data") as server, closing(Client(server, known["secret"])) as client:
+            figures = _why(client, some, bare)
+            asked = queries(Words())
+            return figures + _search(runtime, client, UUID(known["entity"]), drafts, asked, known["size"])
+    finally:
+        runtime.close()
 
 
 def _surround(runtime: Runtime, count: int) -> tuple[UUID, list[UUID], list[UUID]]:
@@ -68,12 +96,27 @@ def _surround(runtime: Runtime, count: int) -> tuple[UUID, list[UUID], list[UUID
         some = list(session.scalars(select(Record.id).order_by(Record.number).limit(ASKED)))
         drafts = enter_schedule(session, entity)
     table = insert(cast(Table, Record.__table__))
-    for start in range(0, count, 10_000):
-        with runtime.main.write() as session:
+    with closing(index_of(runtime.settings)) as index:
+        for start in range(0, count, 10_000):
             rows = [record_row(entity) for _ in range(min(10_000, count - start))]
-            session.connection().execute(table, rows)
+            with runtime.main.write() as session:
+                session.connection().execute(table, rows)
+            put_rows(index, rows)
     date_jobs.date_entity(runtime, entity)
     return entity, drafts, some
+
+
+def put_rows(index: SearchIndex, rows: Sequence[dict[str, Any]]) -> None:
+    """Have the index know these rows, as it knows every record, under an access set that nobody reads."""
+    index.put(
+        IndexDocument(
+            record_id=row["id"], record_number=row["number"], access_set=NOBODYS, entity=row["entity"].hex,
+            record_class=row["record_class"], classes=(row["record_class"],), received_at=row["captured_at"],
+            state=row["state"], media_kind="pdf", revision=row["revision"], body="",
+        )
+        for row in rows
+    )  # fmt: skip
+    index.commit()
 
 
 def _reckoned_here(runtime: Runtime, some: list[UUID]) -> list[float]:
@@ -166,3 +209,11 @@ def _is_at_work(runtime: Runtime) -> bool:
 def _is_dated(runtime: Runtime) -> bool:
     with runtime.main.read() as session:
         return session.scalar(select(DatedSchedule.schedule)) == 2
+
+
+if __name__ == "__main__":
+    _step, _place = sys.argv[1], Path(sys.argv[2])
+    if _step == "fill":
+        fill(_place, 10_000, int(sys.argv[3]) if len(sys.argv) > 3 else 1_000_000)
+    else:
+        sys.stdout.write(table(measure(_place)) + "\n")

@@ -165,7 +165,7 @@ def _bare(place: Path, ids: _Ids, chance: random.Random, rounds: int) -> list[fl
         begun = time.perf_counter()
         connection.execute(
             "SELECT l.seq, l.entry FROM audit_trail t JOIN audit_leaves l ON l.seq = t.seq "
-            "WHERE t.topic = 'object.record' AND t.key = ? ORDER BY t.seq DESC LIMIT 50",
+            "WHERE t.topic = 'o' AND t.key = ? ORDER BY t.seq DESC LIMIT 50",
             (key,),
         ).fetchall()
         taken.append((time.perf_counter() - begun) * 1000)

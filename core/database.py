@@ -13,7 +13,7 @@ long as to run it.
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, BindParameter, Connection, Dialect, MetaData, Table, Uuid, bindparam
@@ -44,6 +44,8 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         return None if value is None else from_us(value)
 
+
+T = TypeVar("T")
 
 Line = Literal["main", "log"]
 """The two databases of an installation, each with its own tables, migrations and writers."""
@@ -139,6 +141,16 @@ class Database(Protocol):
             NestedWrite: this thread already has one open on this database.
             Unavailable: it is full, read-only or cannot be reached; nothing was changed, save where the
                 connection was lost during COMMIT (``database_uncertain``): that may have been done.
+        """
+
+    def write_together(self, work: Callable[[WriteSession], T]) -> T:
+        """What ``work`` makes in a session such as ``write(beside=True)`` gives; durable when this returns.
+
+        Where there is one writer at a time, the work of several threads shares one commit: ``work`` may run in
+        another thread, and a second time after all was taken back because another's had failed.
+
+        Raises:
+            NestedWrite, Unavailable: as ``write`` does; and whatever ``work`` raises, and then nothing of it stays.
         """
 
     def write_often(self) -> AbstractContextManager[Connection]:

@@ -6,7 +6,8 @@ with the transaction, so a killed writer never leaves it behind. Readers take no
 
 BEGIN, the level and the lock travel as one message. Nothing was asked for before it, so where the
 server has closed the connection since its last use, the same is tried once on a new one; a
-statement or a COMMIT is never sent twice.
+statement or a COMMIT is never sent twice. What begins and ends a transaction goes straight to libpq: the
+driver forgets its prepared statements at every ROLLBACK, and each reading ends with one.
 
 Connections keep settings of their session: through a pooler that changes servers between
 transactions (PgBouncer's ``transaction`` mode) this does not work.
@@ -15,7 +16,7 @@ transactions (PgBouncer's ``transaction`` mode) this does not work.
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg import pq
@@ -61,6 +62,13 @@ SELECT set_config('synchronous_commit',
        set_config('search_path', 'public', false)
 """
 """``remote_apply`` waits for more than ``on`` and stays; whatever else is the server's default is raised to ``on``."""
+
+_DONE: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+_MOST_PREPARED: Final = 300
+"""Statements that a connection keeps prepared; a worker uses some 120."""
+
+
+T = TypeVar("T")
 
 
 class Away(Unavailable):
@@ -133,6 +141,11 @@ class PostgresDatabase:
             woken = frozenset(session.wake)
         if woken:
             self.after_commit(woken)
+
+    def write_together(self, work: Callable[[WriteSession], T]) -> T:
+        """See the port: here writers beside each other share their commits by themselves."""
+        with self.write(beside=True) as session:
+            return work(session)
 
     @contextmanager
     def write_often(self) -> Iterator[Connection]:
@@ -241,13 +254,49 @@ def engine_of(url: str, *, application: str, most_connections: int = 24) -> Engi
 
     def prepare(connection: Any, _: Any) -> None:
         connection.execute(_SETTINGS)
+        connection.prepared_max = _MOST_PREPARED
 
     def start(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGINNING, _WRITING))
+        beginning = connection.get_execution_options().get(_BEGINNING, _WRITING)
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        if not _sent(driver, beginning):
+            # It is dead. By this way SQLAlchemy comes to know.
+            connection.exec_driver_sql(beginning)
 
     event.listen(engine, "connect", prepare)
     event.listen(engine, "begin", start)
+    dialect: Any = engine.dialect
+    dialect.do_commit, dialect.do_rollback = _end_by("COMMIT"), _end_by("ROLLBACK")
     return engine
+
+
+def _sent(driver: "psycopg.Connection[Any]", command: str) -> bool:
+    """Run a command that has no values and whose answer nobody reads; ``False`` where the connection is dead.
+
+    Raises:
+        psycopg.Error: the server refuses it.
+    """
+    with driver.lock:
+        answer = driver.pgconn.exec_(command.encode())
+    if answer.status in _DONE:
+        return True
+    if driver.pgconn.status != pq.ConnStatus.OK:
+        return False
+    raise psycopg.errors.error_from_result(answer)
+
+
+def _end_by(command: str) -> Callable[[Any], None]:
+    """What ends a transaction, where one is open."""
+
+    def end(pooled: Any) -> None:
+        driver = pooled.driver_connection
+        if driver.pgconn.transaction_status == pq.TransactionStatus.IDLE:
+            return
+        if not _sent(driver, command):
+            raise psycopg.OperationalError(driver.pgconn.get_error_message())
+
+    return end
 
 
 def lock_line(connection: Connection, line: Line) -> None:

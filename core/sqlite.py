@@ -16,12 +16,13 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError
 
 from core.database import Busy, Damaged, DiskTrouble, NestedWrite, ReadSession, WriteSession
+from core.together import Together
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -36,6 +37,8 @@ _PRAGMAS = (
     "PRAGMA cache_size=-16000",
 )
 
+
+T = TypeVar("T")
 
 log = logging.getLogger("muniment.database")
 
@@ -55,6 +58,7 @@ class SqliteDatabase:
         self._writers = _engine(path, "BEGIN IMMEDIATE", query_only=read_only)
         self._readers = _engine(path, "BEGIN", query_only=True)
         self._lock = _WriterLock(path.with_name(path.name + ".lock"))
+        self._together = Together(self._write, lambda queues: self.after_commit(queues))
         self._watcher: Connection | None = None
         self._kept: Connection | None = None
         self._tidier: sqlite3.Connection | None = None
@@ -73,12 +77,21 @@ class SqliteDatabase:
     @contextmanager
     def write(self, *, beside: bool = False) -> Iterator[WriteSession]:
         # There is one writer in any case.
+        with self._write() as session:
+            yield session
+        if session.wake:
+            self.after_commit(frozenset(session.wake))
+
+    @contextmanager
+    def _write(self) -> Iterator[WriteSession]:
         with _plain_errors(), self.exclusive(), WriteSession(self._writers, expire_on_commit=False) as session:
             yield session
             session.commit()
-            woken = frozenset(session.wake)
-        if woken:
-            self.after_commit(woken)
+
+    def write_together(self, work: Callable[[WriteSession], T]) -> T:
+        """See the port: this is the database that has one writer."""
+        self._lock.refuse_nested()
+        return self._together.do(work)
 
     @contextmanager
     def write_often(self) -> Iterator[Connection]:
@@ -151,9 +164,12 @@ class _WriterLock:
         self._owner: int | None = None
         self._descriptor: int | None = None
 
-    def acquire(self) -> None:
+    def refuse_nested(self) -> None:
         if self._owner == threading.get_ident():
             raise NestedWrite(f"a write session on {self._path.name} is open in this thread")
+
+    def acquire(self) -> None:
+        self.refuse_nested()
         self._mutex.acquire()
         try:
             if self._descriptor is None:

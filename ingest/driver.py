@@ -1,6 +1,7 @@
 """One extraction child: started in its cage, asked one thing at a time, watched, and killed at its limits.
 
-The system ends a child when the *thread* that started it ends: drive it from one thread.
+The system ends a child when the *thread* that started it ends. So one thread of the process starts them all,
+and lives as long as it does; who drives a child may change from one question to the next.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ _ATTEMPTS = 4
 _AGAIN_SECONDS = 0.11
 _KEEP_SHARE = 0.6
 """A child that holds more than this share of its memory between two documents is replaced."""
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="extraction-starter")
 
 
 class ExtractionInterrupted(Unavailable):
@@ -195,7 +198,10 @@ class Driver:
             "parent": os.getpid(),
         }
         try:
-            self._process = cage.spawn("ingest.child", [json.dumps(told)], folder=folder, pass_fds=[theirs.fileno()])
+            starting = _STARTER.submit(
+                cage.spawn, "ingest.child", [json.dumps(told)], folder=folder, pass_fds=[theirs.fileno()]
+            )
+            self._process = starting.result()
             if self._niceness:
                 _make_nice(self._process.pid, self._niceness)
         except OSError as error:

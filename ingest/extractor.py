@@ -2,8 +2,7 @@
 
 Documents travel in memory (memfd), so that no plaintext reaches a disk. A child that passes a limit
 or breaks down is killed with everything it started; what it had sent is kept, the document gets a
-trouble, and the next one gets a new child. Use one extractor per thread: the system ends a child
-when the *thread* that started it ends.
+trouble, and the next one gets a new child. An extractor reads one document at a time, for whichever thread.
 """
 
 import contextlib
@@ -67,6 +66,11 @@ class Extractor:
     def in_force(self) -> dict[str, str]:
         """What protects the present child, by name (``cage.enter``); empty before one was started."""
         return dict(self._child.in_force)
+
+    @property
+    def child_id(self) -> int | None:
+        """Process id of the present child; ``None`` where none runs."""
+        return self._child.pid
 
     def __enter__(self) -> "Extractor":
         return self

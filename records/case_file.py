@@ -87,6 +87,14 @@ TRIGGERS: tuple[str, ...] = (
     "erasure_granted",
 )
 """Events that a file may state: all that rules start with, but for those that each document has of its own."""
+_OF_PEOPLE = TRIGGERS[TRIGGERS.index("hire_date") : TRIGGERS.index("exposure_end") + 1]
+
+
+def triggers_for(kind: str) -> tuple[str, ...]:
+    """``TRIGGERS``, those that happen to a file of this kind first: a personnel file is about a person's employment."""
+    if kind != "personnel":
+        return TRIGGERS
+    return (*_OF_PEOPLE, *(code for code in TRIGGERS if code not in _OF_PEOPLE))
 
 
 class NumberTaken(Conflict):

@@ -22,13 +22,15 @@ class ObjectDiffers(Event):
     detail_keys: ClassVar[Mapping[str, Detail]] = {"difference": Detail("code", "What is wrong.")}
     by: Actor = FIXITY
     outcome: Any = "failed"
-    record: UUID
+    kind: str
+    """What the object is of: a record, or a package."""
+    subject: UUID
     stored: UUID
     digest: bytes
     difference: str
 
     def objects(self) -> tuple[ObjectRef, ...]:
-        return (ObjectRef("record", self.record), ObjectRef("stored_object", self.stored, digest=self.digest))
+        return (ObjectRef(self.kind, self.subject), ObjectRef("stored_object", self.stored, digest=self.digest))
 
     def details(self) -> Mapping[str, Any]:
         return {"difference": self.difference}

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import SmallInteger, String, func, select
+from sqlalchemy import ColumnElement, Select, SmallInteger, String, func, literal, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from audit.intake import append
@@ -30,7 +31,6 @@ from vault.store import ObjectRef, ObjectStore
 log = logging.getLogger("muniment.fixity")
 
 BATCH = 50
-_TABLES = (RecordVersion, Component, DerivedObject)
 
 
 class FixityWalk(MainTable):
@@ -55,6 +55,7 @@ class FixityTrouble(MainTable):
 
     object_key: Mapped[str] = mapped_column(String(80), primary_key=True)
     record: Mapped[UUID] = mapped_column(index=True)
+    """Whose object it is: of a record, or of what ``walk_also`` added."""
     code: Mapped[str] = mapped_column(String(60))
     found_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -69,7 +70,45 @@ class Kept:
     version: str
     size_bytes: int
     sha256: bytes
-    record: UUID
+    subject: UUID
+    """The record it belongs to, or what ``walk_also`` added."""
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A table whose rows name stored objects, as columns: key (none where it is gone), version, sealed size, SHA-256
+    of the sealed bytes, and whose they are.
+    """
+
+    kind: str
+    """What such a subject is in the log."""
+    columns: tuple[Any, Any, Any, Any, Any]
+    entity_of: Callable[[ReadSession, UUID], UUID | None]
+    where: tuple[ColumnElement[bool], ...] = ()
+    """Which of its rows; all, unless something else is said."""
+
+    @property
+    def key(self) -> Any:
+        """The column of the object's key."""
+        return self.columns[0]
+
+
+def _entity_of(session: ReadSession, record: UUID) -> UUID | None:
+    return session.scalar(select(Record.entity).where(Record.id == record))
+
+
+_NAMINGS = [
+    Naming(
+        "record", (table.object_key, table.object_version, table.sealed_bytes, table.sha256, table.record), _entity_of
+    )
+    for table in (RecordVersion, Component, DerivedObject)
+]
+
+
+def walk_also(naming: Naming) -> None:
+    """Have the walk go through these objects too: for packages above, once, when they are imported."""
+    _NAMINGS.append(naming)
 
 
 @dataclass(slots=True)
@@ -186,44 +225,43 @@ def _note(session: WriteSession, kept: Kept, code: str | None, walked: Walked, a
         return
     walked.wrong += 1
     if known is None:
-        session.add(FixityTrouble(object_key=kept.key, record=kept.record, code=code, found_at=at))
+        session.add(FixityTrouble(object_key=kept.key, record=kept.subject, code=code, found_at=at))
     else:
         known.code, known.found_at, known.ended_at = code, at, None
-    entity = session.scalar(select(Record.entity).where(Record.id == kept.record))
+    naming = next(each for each in _NAMINGS if each.kind == kept.kind)
+    entity = naming.entity_of(session, kept.subject)
     event = ObjectDiffers(
-        entity=entity, record=kept.record, stored=UUID(kept.key[-32:]), digest=kept.sha256, difference=code
+        entity=entity,
+        kind=kept.kind,
+        subject=kept.subject,
+        stored=UUID(kept.key[-32:]),
+        digest=kept.sha256,
+        difference=code,
     )
     append(session, event, at=at)
     log.critical("a stored object is not what was stored", extra={"code": code, "id": kept.key[-32:]})
 
 
 def _next(session: ReadSession, after: str, limit: int) -> list[Kept]:
-    rows = []
-    for table in _TABLES:
-        found = session.execute(
-            select(table.object_key, table.object_version, table.sealed_bytes, table.sha256, table.record)
-            .where(table.object_key > after)
-            .order_by(table.object_key)
-            .limit(limit)
-        )
-        rows += [Kept(*row) for row in found]
-    return list(islice(sorted(rows, key=lambda each: each.key), limit))
+    found = []
+    for naming in _NAMINGS:
+        rows = session.execute(_rows(naming).where(naming.key > after).order_by(naming.key).limit(limit))
+        found += [Kept(*row) for row in rows]
+    return list(islice(sorted(found, key=lambda each: each.key), limit))
 
 
 def _find(session: ReadSession, key: str) -> Kept | None:
-    for table in _TABLES:
-        row = session.execute(
-            select(table.object_key, table.object_version, table.sealed_bytes, table.sha256, table.record).where(
-                table.object_key == key
-            )
-        ).one_or_none()
+    for naming in _NAMINGS:
+        row = session.execute(_rows(naming).where(naming.key == key)).one_or_none()
         if row is not None:
             return Kept(*row)
     return None
 
 
 def _left(session: ReadSession, after: str) -> int:
-    return sum(
-        session.scalar(select(func.count()).select_from(table).where(table.object_key > after)) or 0
-        for table in _TABLES
-    )
+    counts = (select(func.count(naming.key)).where(naming.key > after, *naming.where) for naming in _NAMINGS)
+    return sum(session.scalar(each) or 0 for each in counts)
+
+
+def _rows(naming: Naming) -> Select[Any]:
+    return select(*naming.columns, literal(naming.kind)).where(*naming.where)

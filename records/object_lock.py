@@ -194,6 +194,8 @@ def ask_store(session: WriteSession, record_id: UUID, at: datetime) -> None:
         queue="maintenance",
         at=at,
         subject=record_id,
+        # After a change of rules there may be a hundred thousand: a hold or a night's run does not wait for them.
+        priority=8,
         key=f"records.lock/{record_id.hex}",
         record=record_id,
     )

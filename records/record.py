@@ -229,7 +229,9 @@ def find_by_number(session: ReadSession, number: str, by: Principal, at: datetim
 def find_duplicate(session: ReadSession, fingerprint: bytes, by: Principal, at: datetime) -> Record | None:
     """An earlier record with the same content, if there is one that ``by`` may read."""
     readers, values = access.readable(session, by, at)
-    return session.scalar(_duplicates_read_by(readers), values | {"fingerprint": fingerprint})
+    # By the connection: nearly always there is none.
+    found = session.connection().scalar(_duplicates_read_by(readers), values | {"fingerprint": fingerprint})
+    return session.get_one(Record, found) if found is not None else None
 
 
 _VERSIONS = select(RecordVersion).where(RecordVersion.record == bindparam("record")).order_by(RecordVersion.ordinal)
@@ -256,9 +258,9 @@ def _read_by(readers: access.Readers, asked: str) -> Select[Record]:
 
 
 @lru_cache(maxsize=64)
-def _duplicates_read_by(readers: access.Readers) -> Select[Record]:
+def _duplicates_read_by(readers: access.Readers) -> Select[UUID]:
     return (
-        select(Record)
+        select(Record.id)
         .join(RecordVersion, RecordVersion.record == Record.id)
         .where(RecordVersion.fingerprint == bindparam("fingerprint"))
         .where(Record.access_set.in_(access.sets_read_by(readers)))

@@ -30,9 +30,10 @@ RULE_REVIEW_DUE = "rule_review_due"
 HOLD_REVIEW_DUE = "hold_review_due"
 UNCLASSIFIED = "unclassified"
 FIXITY = "fixity_mismatch"
+PACKAGE_FIXITY = "package_fixity_mismatch"
 CLOCK = "clock_in_doubt"
 TOO_MUCH = "run_stopped"
-AT_ONCE = frozenset({CEILING_BREACHED, FIXITY})
+AT_ONCE = frozenset({CEILING_BREACHED, FIXITY, PACKAGE_FIXITY})
 """Nobody is reminded of these first."""
 
 

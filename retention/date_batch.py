@@ -29,8 +29,8 @@ from retention.record_facts import among, as_day, as_id, raw
 READ_AT_ONCE = 5_000
 WRITE_AT_ONCE = 1_000
 """Rows of one transaction: some twenty milliseconds."""
-LOCKS_AT_ONCE = 15
-"""Records for which the object store's rows are changed in one transaction: each takes several statements."""
+LOCKS_AT_ONCE = 10
+"""Records for which the object store's rows are changed in one transaction: each takes some four milliseconds."""
 NEVER = "none"
 
 _R, _D, _U = (cast(Table, t.__table__) for t in (Record, RecordDate, Undated))

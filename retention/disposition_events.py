@@ -157,6 +157,19 @@ class DispositionUndone(_OfBatch):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DispositionBegun(_OfBatch):
+    """A batch begins to be carried out."""
+
+    action = "disposition.begun"
+    description = "The days of grace of an approved batch are over: from now on it is carried out, and not undone."
+    detail_keys: ClassVar[Details] = {"digest": Detail("digest", "What was approved.")}
+    digest: bytes
+
+    def details(self) -> Mapping[str, Any]:
+        return {"digest": self.digest.hex()}
+
+
+@dataclass(frozen=True, kw_only=True)
 class DispositionEnded(_OfBatch):
     """A batch has been carried out."""
 

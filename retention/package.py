@@ -27,11 +27,15 @@ from core.clock import civil_date, to_us
 from core.database import MainTable, ReadSession, WriteSession
 from core.errors import Conflict, Invalid, NotFound
 from core.identifiers import new_id
+from records import fixity_walk
+from records.record import Record
 from retention import batch as batches
 from retention import disclosure
 from retention.batch import DECIDED, FAILED, KEPT, PACKAGED, Hand, Item
 from retention.package_events import (
+    PackageBegun,
     PackageEnded,
+    PackageFailed,
     TransferAcknowledged,
     TransferConfirmed,
     TransferRefused,
@@ -47,6 +51,8 @@ KEY_KIND = "package"
 MOST_NAME, MOST_REFERENCE = 200, 100
 _PREPARE, _APPROVE = "disposition.prepare", "disposition.approve"
 _AT_ONCE = 500
+STAYING_AT_ONCE = 8
+"""Records of a called-off transfer in one transaction: each copy outside has a key and an entry of its own."""
 
 
 class NotReady(Conflict):
@@ -168,7 +174,9 @@ def require_handler(row: Package, by: Principal) -> None:
         by.require(_APPROVE, entity=row.entity)
 
 
-def begin(session: WriteSession, batch: UUID, entity: UUID, kind: str, *, at: datetime, keys: Keyring) -> Package:
+def begin(
+    session: WriteSession, batch: UUID, entity: UUID, kind: str, *, by: Principal, at: datetime, keys: Keyring
+) -> Package:
     """The package of a batch that is being made; a new one with its key where there is none."""
     waiting = select(Package).where(Package.batch == batch, Package.kind == kind, Package.state == MAKING)
     row = session.scalar(waiting.with_for_update())
@@ -177,6 +185,8 @@ def begin(session: WriteSession, batch: UUID, entity: UUID, kind: str, *, at: da
         keys.create(session, row.id, kind=KEY_KIND, at=at)
         session.add(row)
         session.flush()
+        event = PackageBegun(by=by.actor, entity=entity, package=row.id, batch=batch, kind=kind)
+        intake.append(session, event, at=at)
     return row
 
 
@@ -188,10 +198,15 @@ def note_made(row: Package, sealed: Sealed, *, name: str, records: int, at: date
     row.size_bytes, row.sha256 = sealed.plain_size_bytes, sealed.plain_sha256
 
 
-def note_failed(session: WriteSession, package_id: UUID, code: str) -> None:
+def note_failed(session: WriteSession, package_id: UUID, code: str, *, by: Principal, at: datetime) -> None:
     """The package could not be made: its items say so, and it is tried again at the next run."""
     row = session.get_one(Package, package_id, with_for_update=True, populate_existing=True)
     if row.state == MAKING:
+        if row.trouble != code:
+            told = PackageFailed(
+                by=by.actor, entity=row.entity, package=row.id, batch=row.batch, kind=row.kind, reason=code
+            )
+            intake.append(session, told, at=at)
         row.trouble, row.tries = code, row.tries + 1
         mine = (Item.package == row.id, Item.state == DECIDED)
         session.execute(update(Item).where(*mine).values(state=FAILED, code=code))
@@ -316,15 +331,29 @@ def call_off(session: WriteSession, package_id: UUID, *, by: Principal, at: date
     require_handler(row, by)
     if row.state not in (READY, STATED):
         raise NotReady(f"it is {row.state}")
-    if row.kind == TRANSFER:
-        mine = (Item.package == row.id, Item.state == PACKAGED)
-        kept = session.scalars(select(Item.record).where(*mine).order_by(Item.record)).all()
-        session.execute(update(Item).where(*mine).values(state=KEPT, code="transfer_called_off"))
-        note_outside(session, row, kept, by=by, at=at, keys=keys)
     _end(session, row, CALLED_OFF if row.kind == TRANSFER else BROUGHT_AWAY, by=by, at=at, keys=keys)
     row.ended_by = by.id
     session.flush()
+    if row.kind == TRANSFER:
+        _let_some_stay(session, row, by=by, at=at, keys=keys)
     return row
+
+
+def is_any_called_off(session: ReadSession) -> bool:
+    """Whether records of a transfer that was called off are still to be told that they stay."""
+    return session.scalar(_CALLED_OFF.limit(1)) is not None
+
+
+def let_stay(session: WriteSession, *, by: Principal, at: datetime, keys: Keyring) -> int:
+    """Go on with a transfer that was called off: some more of its records stay; tells how many, 0 where all do.
+
+    In small pieces, each in a transaction of its own: killed between two, what is left is found again.
+    """
+    found = session.scalar(_CALLED_OFF.order_by(Item.package).limit(1))
+    if found is None:
+        return 0
+    row = session.get_one(Package, found, with_for_update=True, populate_existing=True)
+    return _let_some_stay(session, row, by=by, at=at, keys=keys)
 
 
 def note_outside(
@@ -433,6 +462,25 @@ def of_items(session: ReadSession, items: Sequence[Item]) -> dict[UUID, Package]
     return {row.id: row for row in session.scalars(select(Package).where(Package.id.in_(wanted)))} if wanted else {}
 
 
+_CALLED_OFF = (
+    select(Item.package)
+    .join(Package, Package.id == Item.package)
+    .where(Package.state == OVER, Package.end_code == CALLED_OFF, Item.state == PACKAGED)
+)
+
+
+def _let_some_stay(session: WriteSession, row: Package, *, by: Principal, at: datetime, keys: Keyring) -> int:
+    mine = (Item.package == row.id, Item.state == PACKAGED)
+    some = session.scalars(select(Item.record).where(*mine).order_by(Item.record).limit(STAYING_AT_ONCE)).all()
+    note_outside(session, row, some, by=by, at=at, keys=keys)
+    stays = update(Item).where(*mine, Item.record.in_(some))
+    session.execute(stays.values(state=KEPT, code="transfer_called_off"))
+    # What went for another reason since it was called off was not asked back yet.
+    there = set(session.scalars(select(Record.id).where(Record.id.in_(some))))
+    disclosure.ask_back(session, [each for each in some if each not in there], at=at)
+    return len(some)
+
+
 def _end(
     session: WriteSession, row: Package, code: str, *, by: Principal, at: datetime, keys: Keyring
 ) -> frozenset[UUID]:
@@ -452,4 +500,16 @@ def _require_other(session: ReadSession, row: Package, person: UUID, at: datetim
     raise OwnStatement("ask a person who had no part in it")
 
 
+def _entity_of(session: ReadSession, package_id: UUID) -> UUID | None:
+    return session.scalar(select(Package.entity).where(Package.id == package_id))
+
+
+fixity_walk.walk_also(
+    fixity_walk.Naming(
+        KEY_KIND,
+        (Package.object_key, Package.object_version, Package.sealed_bytes, Package.sealed_sha256, Package.id),
+        _entity_of,
+        (Package.state != OVER,),
+    )
+)
 assert set(batches.DECISIONS) >= {TRANSFER, PERMANENT}

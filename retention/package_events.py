@@ -22,6 +22,37 @@ class _OfPackage(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PackageBegun(_OfPackage):
+    """A package is begun."""
+
+    action = "package.begun"
+    description = "A package for an archive or for keeping outside is begun; it has a key and nothing in it yet."
+    detail_keys: ClassVar[Details] = {"kind": Detail("code", "transfer or permanent.")}
+    kind: str
+
+    def details(self) -> Mapping[str, Any]:
+        return {"kind": self.kind}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageFailed(_OfPackage):
+    """A package could not be made."""
+
+    action = "package.failed"
+    description = "A package could not be made; it is tried again with the next run, and told once for each reason."
+    detail_keys: ClassVar[Details] = {
+        "kind": Detail("code", "transfer or permanent."),
+        "reason": Detail("code", "Why: a disk that is full, and so on."),
+    }
+    outcome: Any = "failed"
+    kind: str
+    reason: str
+
+    def details(self) -> Mapping[str, Any]:
+        return {"kind": self.kind, "reason": self.reason}
+
+
+@dataclass(frozen=True, kw_only=True)
 class PackageMade(_OfPackage):
     """A package of records was made."""
 

@@ -12,7 +12,7 @@ Every field is a plain value that can stand in a file, so that a rule survives t
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any, Literal, cast
@@ -117,6 +117,11 @@ class RuleDraft:
 
 KEYS: tuple[str, ...] = tuple(each.name for each in fields(RuleDraft))
 REQUIRED = ("code", "jurisdiction", "record_class", "trigger", "anchor", "period", "bound", "action", "legal_basis")
+BORNE_OUT = (
+    "jurisdiction", "record_class", "trigger", "anchor", "period", "rounding", "later_of", "bound", "legal_basis",
+    "valid_from", "valid_to", "transition",
+)  # fmt: skip
+"""What a source bears out."""
 REVIEWS = frozenset({"last_reviewed", "review_due", "owner"})
 """Who looks after it; no rule differs from another by these alone."""
 
@@ -178,6 +183,22 @@ def parse(values: Mapping[str, Any]) -> RuleDraft:
             found[key] = _text(key, value)
     made = RuleDraft(**found)
     return replace(made, jurisdiction=made.jurisdiction.upper())
+
+
+def without_borrowed_source(draft: RuleDraft, others: Iterable[RuleDraft]) -> RuleDraft:
+    """The draft, unverified and without its source where that source was given for another content.
+
+    ``others``: what was stated with a source before, such as the version before or a starter pack. A source that
+    stands with the same content in one of them is the draft's own.
+    """
+    alike = [each for each in others if each.source == draft.source]
+    if not alike or any(_borne_out(each) == _borne_out(draft) for each in alike):
+        return draft
+    return replace(draft, source="", confidence="unverified")
+
+
+def _borne_out(draft: RuleDraft) -> tuple[Any, ...]:
+    return tuple(getattr(draft, key) for key in BORNE_OUT)
 
 
 def differences(one: RuleDraft, other: RuleDraft, *, reviews: bool = True) -> tuple[tuple[str, Any, Any], ...]:

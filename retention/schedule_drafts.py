@@ -17,7 +17,7 @@ from core.errors import Conflict
 from core.identifiers import new_id
 from retention import packs
 from retention import schedule_events as events
-from retention.rule_draft import InvalidDraft, RuleDraft, check, differences
+from retention.rule_draft import InvalidDraft, RuleDraft, check, differences, without_borrowed_source
 from retention.schedule_decisions import settle
 from retention.schedule_rows import DRAFT, PUBLISHED, RetentionRule, has_records, newest_of
 
@@ -144,6 +144,8 @@ def _add(
     same = (RetentionRule.entity == entity, RetentionRule.code == stated.code)
     last = session.scalar(select(func.max(RetentionRule.version)).where(*same)) or 0
     first = session.scalar(select(RetentionRule.rule).where(*same).limit(1))
+    known = [each for country in packs.countries() for each in packs.load(country).rules] if stated.source else []
+    stated = without_borrowed_source(stated, [*known, *([newest.draft] if newest is not None else [])])
     row = RetentionRule(
         id=new_id(),
         rule=first or new_id(),

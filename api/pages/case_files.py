@@ -149,7 +149,7 @@ def show_file(
             for section in (None, *sections)
         ],
         sections=sections,
-        triggers=[(code, triggers.get(code)) for code in TRIGGERS],
+        triggers=[(code, triggers.get(code)) for code in case_file.triggers_for(file.kind)],
         stated=[(code, triggers[code]) for code in TRIGGERS if code in triggers],
         may_manage=may_manage,
         done=done,

@@ -252,7 +252,9 @@ def _around(run: Runtime, row: Record, by: Principal, now: datetime, request_id:
     department = named_departments.get(row.department) if row.department else None
     placed = access_words.Placed(
         record_class=row.record_class,
-        department=department or (_("its department") if row.department else None),
+        # By its bare name, as ``by_kind`` has it: with several firms ``department`` names the firm as well.
+        department=next((each.name for each in of_entity if department and each.id == row.department), None)
+        or (_("its department") if row.department else None),
         confirmed=row.confirmed,
         case_file=listed.number if listed is not None else None,
         listed_only=listed is not None and listed.listed_only,

@@ -129,6 +129,10 @@ def alarm(code: str) -> tuple[str, str]:
         "hold_review_due": (_("A hold is due for review"), _("Confirm that it is still needed, or release it.")),
         "unclassified": (_("Records have waited for a class for 90 days"), _("Say what they are, under Review.")),
         "fixity_mismatch": (_("A stored object is not what was stored"), _("Restore it from a backup.")),
+        "package_fixity_mismatch": (
+            _("A stored package is not what was stored"),
+            _("Call it off, have its records packed anew, or restore it from a backup."),
+        ),
         "clock_in_doubt": (_("The clock is in doubt"), _("Confirm the date below.")),
         "run_stopped": (_("A run would have destroyed too much at once"), _("Look at what it names, below.")),
     }.get(code, (code.replace("_", " "), ""))
@@ -144,6 +148,7 @@ def address_of(code: str) -> str:
         "hold_review_due": "/holds/{subject}",
         "unclassified": "/review",
         "fixity_mismatch": "/records/{subject}",
+        "package_fixity_mismatch": "/packages/{subject}",
         "clock_in_doubt": "#clock",
         "run_stopped": "#stopped",
     }.get(code, "")

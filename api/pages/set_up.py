@@ -13,6 +13,7 @@ from accounts.departments import KINDS, DepartmentKind
 from accounts.entities import COUNTRIES, InvalidEntity, NewEntity
 from accounts.first_account import FirstPerson
 from accounts.password_rules import MIN_LENGTH
+from accounts.zones import of_country
 from api import i18n, security
 from api.deps import PUBLIC, Now, Run
 from api.i18n import gettext as _
@@ -35,6 +36,7 @@ class Draft:
     entity: str = ""
     country: str = "DE"
     zone: str = ""
+    """Empty: that of the country."""
     departments: list[tuple[str, str, bool]] = field(default_factory=list)
     """Name, kind, and whether it is wanted."""
     name: str = ""
@@ -53,7 +55,7 @@ def form(
     if not setup.is_link(session, token, now):
         return page(request, "setup_dead.html", status=404, done=not setup.needs_first_account(session))
     starting = [(_(name), kind, True) for name, kind in first_account.STARTING_DEPARTMENTS]
-    draft = Draft(zone=run.settings.time_zone, departments=[*starting, *[("", "other", False)] * MORE_ROWS])
+    draft = Draft(departments=[*starting, *[("", "other", False)] * MORE_ROWS])
     return _form(request, token, draft)
 
 
@@ -77,7 +79,7 @@ def found(request: Request, run: Run, given: Form, now: Now) -> Response:
 
 
 def _found(run: Runtime, token: str, draft: Draft, password: str) -> str:
-    entity = NewEntity(name=draft.entity, jurisdiction=draft.country, zone=draft.zone)
+    entity = NewEntity(name=draft.entity, jurisdiction=draft.country, zone=draft.zone or of_country(draft.country))
     hashed = passwords.hash_password(password, names=(draft.sign_in_name, draft.name))
     person = FirstPerson(
         sign_in_name=draft.sign_in_name,
@@ -157,6 +159,8 @@ def _kind(text: str) -> DepartmentKind:
 
 def _field_of(error: MunimentError) -> str:
     """The part of the form that a refusal is about."""
+    if "time zone" in error.detail:
+        return "zone"
     if error.code == "weak_password":
         return "password"
     if error.code in ("invalid_name", "name_taken"):

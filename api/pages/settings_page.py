@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from accounts import departments, entities, setup, single_operator
 from accounts.departments import KINDS, DepartmentKind
 from accounts.entities import COUNTRIES, NewEntity
+from accounts.zones import of_country
 from api import i18n
 from api.deps import EntityManager, InstallationManager, Now, Run, WriteSession
 from api.i18n import gettext as _
@@ -63,21 +64,21 @@ def state(request: Request, by: InstallationManager, run: Run) -> Response:
 @router.get("/settings/entities/new")
 def entity_form(request: Request, by: EntityManager, run: Run) -> Response:
     """The form to add a legal entity."""
-    return _entity_form(request, {"zone": run.settings.time_zone, "country": "DE", "pack": "1"}, {})
+    return _entity_form(request, {"country": "DE", "pack": "1"}, {})
 
 
 @router.post("/settings/entities/new")
 def add_entity(request: Request, by: EntityManager, run: Run, now: Now, given: Form) -> Response:
     """Add a legal entity."""
     values = {name: given.text(name) for name in ("name", "country", "zone", "controller", "pack")}
-    new = NewEntity(
-        name=values["name"],
-        jurisdiction=values["country"],
-        zone=values["zone"],
-        controller="processor" if values["controller"] else "own",
-        controller_name=values["controller"] or None,
-    )
     try:
+        new = NewEntity(
+            name=values["name"],
+            jurisdiction=values["country"],
+            zone=values["zone"] or of_country(values["country"]),
+            controller="processor" if values["controller"] else "own",
+            controller_name=values["controller"] or None,
+        )
         with run.main.write() as session:
             made = entities.add(session, new, by=by, at=now)
             for country in packs.suited_to(made.jurisdiction) if given.flag("pack") else ():

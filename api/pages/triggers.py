@@ -10,10 +10,11 @@ from fastapi.responses import Response
 
 from accounts import entities
 from accounts.principal import Principal
-from api.deps import Now, RetentionReader, Run, TriggerStater
+from api.deps import Now, RequestId, RetentionReader, Run, TriggerStater
 from api.errors import status_of
 from api.i18n import gettext as _
 from api.pages import words
+from api.pages.case_names import named
 from api.pages.retention_words import event_word, state_word
 from api.pages.show import Form, go, page, page_router
 from app.runtime import Runtime
@@ -27,6 +28,7 @@ from retention.verdict import CLASS_CONFIRMED
 
 router = page_router()
 STATES = ("awaiting_trigger", "conflict", "no_rule")
+PAGE = 20
 
 
 @router.get("/retention/triggers")
@@ -35,16 +37,21 @@ def show_inbox(
     by: RetentionReader,
     run: Run,
     now: Now,
+    request_id: RequestId,
     state: Annotated[str, Query(max_length=20)] = STATES[0],
     after: UUID | None = None,
     done: Annotated[int, Query(ge=0, le=awaiting.MOST_ROWS)] = 0,
 ) -> Response:
     """Files and records that wait, and for what."""
-    return _show(request, by, run, now, state=state if state in STATES else STATES[0], after=after, done=done)
+    return _show(
+        request, by, run, now, request_id, state=state if state in STATES else STATES[0], after=after, done=done
+    )
 
 
 @router.post("/retention/triggers")
-def state_events(request: Request, by: TriggerStater, run: Run, now: Now, given: Form) -> Response:
+def state_events(
+    request: Request, by: TriggerStater, run: Run, now: Now, request_id: RequestId, given: Form
+) -> Response:
     """State what was filled in, or what a CSV text says: all of it or nothing."""
     csv_text, filled = given.text("csv"), dict[tuple[str, str, str], str]()
     try:
@@ -60,7 +67,7 @@ def state_events(request: Request, by: TriggerStater, run: Run, now: Now, given:
         wrong = list(error.wrong) if isinstance(error, WrongRows) else []
         detail = _("some rows cannot be entered") if wrong else error.detail or error.title()
         return _show(
-            request, by, run, now, wrong=detail, rows_wrong=wrong, given=csv_text, filled=filled,
+            request, by, run, now, request_id, wrong=detail, rows_wrong=wrong, given=csv_text, filled=filled,
             status=status_of(error),
         )  # fmt: skip
     return go("/retention/triggers", done=str(count))
@@ -107,6 +114,7 @@ def _show(
     by: Principal,
     run: Runtime,
     now: datetime,
+    request_id: str,
     *,
     state: str = STATES[0],
     after: UUID | None = None,
@@ -117,14 +125,19 @@ def _show(
     filled: Mapping[tuple[str, str, str], str] | None = None,
     status: int = 200,
 ) -> Response:
-    limit = 50
+    limit = PAGE
     with run.main.read() as session:
         places = [each for each in by.entities if by.may("retention.read", entity=each)]
         counts = awaiting.counts(session, by=by)
         files = awaiting.files(session, by=by, at=now) if state == STATES[0] and after is None else []
         rows = awaiting.records(session, by=by, state=state, after=after, limit=limit)
         firms = {each: entities.get(session, each).name for each in places}
+    # Whoever sees retention reads not each record: those the reader may see have their title, and the log names them.
+    shown = run.content.reveal([row.id for row in rows], ("title", "name"), by=by, request=request_id)[0]
+    names = named(run, [each.file for each in files if each.file is not None], by, request_id)
     values: dict[str, Any] = {
+        "titles": {each.record.id: each.title or each.name for each in shown},
+        "names": {file.id: name for file, name in names},
         "counts": counts,
         "files": files,
         "rows": rows,

@@ -38,7 +38,13 @@ def _words() -> dict[str, Any]:
             "wrong": _("This is not the log that was signed, or what goes with it is wrong."),
             "nothing": _("Nothing could be checked."),
         },
-        "titles": {"faults": _("Wrong"), "checked": _("Checked"), "open": _("Not checked")},
+        "titles": {
+            "faults": _("Wrong"),
+            "checked": _("Checked"),
+            "open": _("Not checked"),
+            "known": _("To be known"),
+        },
+        "withdrawn": _("Two persons withdrew entries {0} to {1}, as entry {2} says; their hashes are there."),
         "log": _("log {0}, {1} entries"),
         "position": _("Position {0}"),
         "insecure": _("This browser checks nothing on a page without https. Use the verifier below."),
@@ -62,6 +68,7 @@ def _words() -> dict[str, Any]:
             "ed25519": _("Signatures: this browser does not know Ed25519. Use the verifier below."),
             "root": _("The signed root: not all hashes that lead to it are in the export."),
             "consistency": _("An earlier checkpoint: not all hashes that lead to it are in the export."),
+            "opening": _("An opened value: its entry is not in the export."),
             "leaf": _("The entry: it was not dropped beside its proof."),
         },
     }

@@ -178,6 +178,18 @@ def test_a_new_entity_gets_its_pack_as_drafts_once_the_set_up_is_closed(office: 
         assert len({row.batch for row in newest}) == 2
 
 
+def test_a_new_entity_has_the_time_zone_of_its_country_unless_another_is_chosen(office: Office) -> None:
+    browser, csrf = office.browser("admin")
+    fields = {"country": "RO", "zone": "", "controller": ""}
+    assert post(browser, "/settings/entities/new", csrf, name="Marea SRL", **fields).status_code == 303
+    with office.runtime.main.read() as session:
+        zones = {row.name: row.zone for row in entities.everything(session)}
+    assert zones["Marea SRL"] == "Europe/Bucharest"
+    several = post(browser, "/settings/entities/new", csrf, name="West Inc", **(fields | {"country": "US"}))
+    assert several.status_code == 422
+    assert "Choose the time zone: this country has several" in several.text
+
+
 def test_the_matrix_has_a_column_for_each_firm_and_escapes_their_names(tmp_path: Path) -> None:
     two_firms = Office.open(tmp_path / "data")
     boss, admin, now = two_firms.principal("boss"), two_firms.principal("admin"), two_firms.runtime.clock.now()

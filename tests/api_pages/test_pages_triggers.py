@@ -126,3 +126,25 @@ def test_days_that_were_filled_in_stay_in_the_form_when_one_is_refused(office: O
     assert told.status_code == 422
     assert "Row 2:" in told.text
     assert 'name="day" value="2021-06-30"' in told.text
+
+
+def test_what_waits_leads_to_its_record_with_a_title_for_those_who_may_read_it(office: Office) -> None:
+    made = office.upload(b"Vertrag ueber Siebenschlaefer", "Siebenschlaefer.txt", **{"class": "contract"})
+    office.settle()
+    # The page that begins with this record, however many wait before it.
+    here = f"{PAGE}?after={UUID(int=UUID(made['id']).int - 1)}"
+    for name, reads in (("manager", True), ("officer", False)):
+        shown = office.browser(name)[0].get(here).text
+        assert f"/records/{made['id']}/why" in shown
+        assert (f'href="/records/{made["id"]}"' in shown) is reads
+        assert ("Siebenschlaefer" in shown) is reads, "a title is content"
+
+
+def test_the_inbox_is_shown_page_by_page(office: Office) -> None:
+    for count in range(21):
+        office.upload(f"Vertrag Nummer {count}".encode(), f"v{count}.txt", **{"class": "contract"})
+    office.settle()
+    page, _ = office.browser("manager")
+    shown = page.get(PAGE).text
+    assert shown.count('name="day"') <= 20
+    assert "More records" in shown

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
+from sqlalchemy import select
 
 from app import migrate
 from app.folders import DataFolder
 from audit.body import body_bytes
+from audit.entries import AuditTrail
 from audit.leaf import leaf_hash, splice
 from core.sqlite import SqliteDatabase
 
@@ -109,4 +111,27 @@ def test_entries_written_before_are_found_by_their_request_afterwards(tmp_path: 
     database.close()
     with sqlite3.connect(database.path) as connection:
         rows = connection.execute("SELECT topic, key, seq FROM audit_trail ORDER BY seq").fetchall()
-    assert rows == [("request", bytes.fromhex("ab" * 16), 1), ("request", b"job-7", 2)]
+    assert rows == [("r", bytes.fromhex("ab" * 16), 1), ("r", b"job-7", 2)]
+
+
+def test_the_trail_written_before_has_its_topics_as_letters_afterwards(tmp_path: Path):
+    database = SqliteDatabase(tmp_path / "log.db")
+    topics = ["action", "actor", "second", "request", "object.record", "object.case_file"]
+    with database.exclusive():
+        migrate.upgrade_engine(database.engine, "log", "0005")
+        with sqlite3.connect(database.path) as connection:
+            rows = [(topic, bytes([place]), place) for place, topic in enumerate(topics)]
+            connection.executemany("INSERT INTO audit_trail VALUES (?, ?, ?)", rows)
+        migrate.upgrade_engine(database.engine, "log")
+    with sqlite3.connect(database.path) as connection:
+        stored = connection.execute("SELECT topic FROM audit_trail ORDER BY seq").fetchall()
+        with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+            connection.execute("UPDATE audit_trail SET topic = 'action'")
+    assert [topic for (topic,) in stored] == ["a", "p", "s", "r", "o", "object.case_file"]
+    with database.read() as session:
+        told = {
+            topic: session.scalars(select(AuditTrail.seq).where(AuditTrail.topic == topic)).all() for topic in topics
+        }
+        assert told == {topic: [place] for place, topic in enumerate(topics)}
+        assert session.scalars(select(AuditTrail.topic).order_by(AuditTrail.seq)).all() == topics
+    database.close()

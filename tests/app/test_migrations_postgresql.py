@@ -177,13 +177,13 @@ def old(urls: Urls) -> Urls:
                 "INSERT INTO audit_leaves VALUES (%s, 'x', %s, %s)", [seq, hash_, (seq + 5000).to_bytes(16, "big")]
             )
             action = "log.withdrawn" if seq == 1030 else "record.opened"
-            app.execute("INSERT INTO audit_trail VALUES ('action', %s, %s)", [action.encode(), seq])
+            app.execute("INSERT INTO audit_trail VALUES ('a', %s, %s)", [action.encode(), seq])
         app.execute("INSERT INTO audit_withdrawals VALUES (256, 512, 1030)")
     return urls
 
 
 def _strip(first: int, *seqs: int) -> str:
-    topics, keys = ["action"] * len(seqs), ["record.opened"] * len(seqs)
+    topics, keys = ["a"] * len(seqs), ["record.opened"] * len(seqs)
     return f"SELECT audit_strip({first}, ARRAY{topics}::text[], ARRAY{keys}::bytea[], ARRAY{list(seqs)}::bigint[])"
 
 

@@ -1,5 +1,6 @@
 """Publishing: the folder of the log is whole at every moment, is never rewritten, and can be built again."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -34,7 +35,9 @@ def grow(world: World, *counts: int) -> None:
         signer.sign_if_grown()
 
 
-@pytest.mark.parametrize("lost", ["tile", "tile/entries", "tile/0", "tile/1", "tile/entries/000.gz", "checkpoint"])
+@pytest.mark.parametrize(
+    "lost", ["tile", "tile/entries", "tile/0", "tile/1", "tile/entries/000.gz", "catalogues", "checkpoint"]
+)
 def test_what_was_thrown_away_is_built_again_byte_for_byte(world: World, lost: str) -> None:
     grow(world, 3, 200, 99, 1, 200, 10, 10)
     before = files_of(world)
@@ -44,12 +47,14 @@ def test_what_was_thrown_away_is_built_again_byte_for_byte(world: World, lost: s
     past |= {path for path in before if path.startswith("tile/entries/001.p")}
     place = world.file.parent / lost
     shutil.rmtree(place) if place.is_dir() else place.unlink()
-    if lost == "tile/entries/000.gz":
-        assert rebuild(world.logs, world.file) == 1
+    if lost in ("tile/entries/000.gz", "catalogues"):
+        assert rebuild(world.logs, world.file) == (lost != "catalogues")
     else:
         world.signer().sign_if_grown()
     after = files_of(world)
     assert after.items() <= before.items()
+    (declared,) = [path for path in after if path.startswith("catalogues/")]
+    assert declared == f"catalogues/{hashlib.sha256(after[declared]).hexdigest()}.json"
     assert before.keys() - after.keys() <= past
 
 
@@ -180,7 +185,7 @@ def test_the_checkpoint_is_replaced_last_and_everything_before_it_is_synced(
     folder = str(world.file.parent)
     last = done.index(("rename", f"{folder}/checkpoint"))
     renamed = [path for what, path in done[:last] if what == "rename"]
-    assert len(renamed) == len(files_of(world)) - 3
+    assert len(renamed) == len(files_of(world)) - 4
     for path in renamed:
         at = done.index(("rename", path))
         parent, name = os.path.split(path)

@@ -36,9 +36,11 @@ from core.clock import SystemClock
 from core.sqlite import SqliteDatabase
 
 class Dying(Appender):
-    def commit(self, batch):
-        super().commit(batch)
-        os._exit(9)
+    def begin(self, batch):
+        begun = super().begin(batch)
+        finish = begun.finish
+        begun.finish = lambda: os._exit(9) if finish() else None
+        return begun
 
 database, path = SqliteDatabase(Path(sys.argv[1])), Path(sys.argv[2])
 appender = (Dying if len(sys.argv) > 3 else Appender)(database, SystemClock())
@@ -162,6 +164,20 @@ def test_what_was_committed_before_the_recorder_died_is_not_appended_again(
     assert pages(world) == [1, 2]
 
 
+def test_nor_is_what_many_asked_for_at_once(world: World, log: Log, start: Start) -> None:
+    process = start("die")
+    process.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(log.record, [Opened(page=page)], at=T0) for page in range(16)]
+        time.sleep(0.3)
+        process.send_signal(signal.SIGCONT)
+        told = {one.result(timeout=60)[0].seq: page for page, one in enumerate(asked)}
+    assert process.wait(60) == 9
+    said = pages(world)
+    assert sorted(said) == list(range(16))
+    assert all(said[seq - 1] == page for seq, page in told.items())
+
+
 def test_callers_find_a_recorder_that_was_started_again(world: World, log: Log, path: Path, start: Start) -> None:
     first = start()
     log.record([Opened(page=1)], at=T0)
@@ -218,21 +234,22 @@ def test_an_action_the_recorder_has_not_heard_of_is_declared_by_its_caller(
     assert actions == ["log.started", "log.catalogue_extended", action, action]
 
 
+@pytest.mark.parametrize("beside", [3, 20], ids=["few", "many"])
 def test_an_entry_that_is_there_already_does_not_keep_out_those_beside_it(
-    world: World, path: Path, start: Start
+    world: World, path: Path, start: Start, beside: int
 ) -> None:
     process = start()
     twice = draft(Opened(page=1), T0)
     assert Recorder(path).append(twice, []) is not None
     process.send_signal(signal.SIGSTOP)
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(1 + beside) as pool:
         repeated = pool.submit(Recorder(path).append, twice, [])
-        others = [pool.submit(Recorder(path).append, draft(Opened(page=page), T0), []) for page in (2, 3, 4)]
+        others = [pool.submit(Recorder(path).append, draft(Opened(page=page + 2), T0), []) for page in range(beside)]
         time.sleep(0.2)
         process.send_signal(signal.SIGCONT)
         assert repeated.result(timeout=60) is None
         assert all(one.result(timeout=60) is not None for one in others)
-    assert sorted(pages(world)) == [1, 2, 3, 4]
+    assert sorted(pages(world)) == list(range(1, beside + 2))
 
 
 def test_where_the_log_cannot_be_written_the_caller_shows_nothing(world: World, log: Log, start: Start) -> None:

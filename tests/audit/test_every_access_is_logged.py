@@ -910,7 +910,7 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
     ),
     ("GET", "/records/{record_id}/why"): (of_record("/why"), writes("retention.why_shown")),
     ("GET", "/retention/calendar"): (at("auditor", "/retention/calendar"), NUMBERS_ONLY),
-    ("GET", "/retention/triggers"): (at("auditor", "/retention/triggers?state=no_rule"), NUMBERS_ONLY),
+    ("GET", "/retention/triggers"): (at("manager", "/retention/triggers?state=no_rule"), writes("record.listed")),
     ("POST", "/retention/triggers"): (_events_form, writes("case_file.trigger_stated")),
     ("GET", "/retention/simulations"): (at("auditor", "/retention/simulations"), "rules, classes and counts"),
     ("POST", "/retention/simulations"): (

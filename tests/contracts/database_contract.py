@@ -21,7 +21,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DatabaseError
 
 from core.clock import to_us
-from core.database import Database, DiskTrouble, NestedWrite
+from core.database import Database, DiskTrouble, NestedWrite, WriteSession
 from core.leases import ProcessLease
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -188,6 +188,54 @@ class DatabaseContract:
             list(pool.map(count_up, range(6)))
         with database.read() as session:
             assert session.get_one(ProcessLease, "n").holder == "60"
+
+    def test_writers_together_lose_nothing_and_each_gets_its_own_answer(self, database: Database) -> None:
+        def add(name: str) -> str:
+            def work(session: WriteSession) -> str:
+                session.add(lease(name))
+                return name
+
+            return database.write_together(work)
+
+        names = [str(number) for number in range(60)]
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(add, names)) == names
+        with database.read() as session:
+            assert set(session.scalars(select(ProcessLease.name))) == set(names)
+
+    def test_of_writers_together_only_the_one_at_fault_fails(self, database: Database) -> None:
+        def add(number: int) -> int | str:
+            def work(session: WriteSession) -> int:
+                session.add(lease(str(number)))
+                session.flush()
+                if number % 5 == 0:
+                    raise RuntimeError(str(number))
+                return number
+
+            try:
+                return database.write_together(work)
+            except RuntimeError as error:
+                return str(error)
+
+        with ThreadPoolExecutor(6) as pool:
+            told = list(pool.map(add, range(30)))
+        assert told == [str(number) if number % 5 == 0 else number for number in range(30)]
+        assert count(database) == 24
+
+    def test_a_write_together_within_a_write_of_the_same_thread_is_refused(self, database: Database) -> None:
+        with database.write(), pytest.raises(NestedWrite):
+            database.write_together(lambda session: None)
+
+    def test_queues_are_woken_after_a_commit_together(self, database: Database) -> None:
+        woken: list[tuple[frozenset[str], int]] = []
+        database.after_commit = lambda queues: woken.append((frozenset(queues), count(database)))
+
+        def work(session: WriteSession) -> None:
+            session.add(lease())
+            session.wake.add("one")
+
+        database.write_together(work)
+        assert woken == [(frozenset({"one"}), 1)]
 
     def test_writers_in_several_processes_lose_nothing(self, database: Database, opening: str) -> None:
         with database.write() as session:

@@ -4,6 +4,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
 
 from core.database import MainTable
 from core.errors import Unavailable
 from core.leases import ProcessLease
 from core.sqlite import LONG, Busy, Damaged, DiskTrouble, SqliteDatabase
+from core.together import MOST, SECONDS
 from tests.contracts.database_contract import OPENING, DatabaseContract, count, lease, write
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -154,6 +157,88 @@ def test_it_is_tidied_while_somebody_writes_and_what_they_write_stays_theirs(dat
         assert b"done" in held
         assert b"under way" not in held
     assert count(database) == 2
+
+
+def _gathered(database, works):
+    """What each of the works, sent while another one writes, was answered: so they go together."""
+    answers = {}
+
+    def send(number):
+        try:
+            answers[number] = database.write_together(works[number])
+        except Exception as error:
+            answers[number] = error
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(len(works))]
+    with database.exclusive():
+        for thread in threads:
+            thread.start()
+        while len(database._together._arrived) < len(works) - 1:
+            time.sleep(0.001)
+    for thread in threads:
+        thread.join(10)
+    return [answers[number] for number in range(len(works))]
+
+
+def test_what_gathers_while_another_writes_shares_one_commit(database):
+    commits = []
+    event.listen(database.engine, "commit", lambda _: commits.append(1))
+    works = [lambda session, name=str(n): session.add(lease(name)) for n in range(MOST)]
+    assert _gathered(database, works) == [None] * MOST
+    # One, where the machine gives the thread the few milliseconds that it takes.
+    assert len(commits) < MOST / 2
+    assert count(database) == MOST
+
+
+def test_a_shared_commit_is_not_made_long_by_many_slow_parts(database):
+    commits = []
+    event.listen(database.engine, "commit", lambda _: commits.append(1))
+
+    def slow(session):
+        session.add(lease())
+        time.sleep(2 * SECONDS)
+
+    assert _gathered(database, [slow] * 3) == [None] * 3
+    assert len(commits) == 3
+
+
+def test_whoever_fails_in_a_shared_commit_fails_alone(database):
+    def fail(session):
+        session.add(lease("bad"))
+        session.flush()
+        raise LookupError
+
+    def twice(session):
+        session.add(lease("bad"))
+        session.add(lease("bad"))
+
+    answers = _gathered(database, [lambda session: session.add(lease("good")), fail, twice, lambda session: 7])
+    assert answers[0] is None
+    assert isinstance(answers[1], LookupError)
+    assert isinstance(answers[2], IntegrityError)
+    assert answers[3] == 7
+    assert count(database) == 1
+    write(database)
+
+
+def test_a_wake_that_fails_after_a_shared_commit_writes_nothing_twice(database):
+    def wake(queues):
+        raise ConnectionError
+
+    def work(session):
+        session.add(lease())
+        session.wake.add("one")
+
+    database.after_commit = wake
+    with pytest.raises(ConnectionError):
+        database.write_together(work)
+    assert count(database) == 1
+
+
+def test_more_than_a_transaction_takes_go_one_after_the_other(database):
+    works = [lambda session, name=str(n): session.add(lease(name)) for n in range(3 * MOST)]
+    assert _gathered(database, works) == [None] * len(works)
+    assert count(database) == len(works)
 
 
 def test_files_are_for_the_owner_only(database):

@@ -134,6 +134,19 @@ def test_a_lease_that_runs_out_puts_the_job_back_and_the_old_holder_has_lost_it(
     assert _state(database, job) == jobs.DONE
 
 
+def test_of_many_jobs_done_at_once_those_of_somebody_else_stay(database):
+    with database.write() as session:
+        ids = [jobs.add(session, "keeper.test", queue="keeper", at=AT) for _ in range(3)]
+    with database.write() as session:
+        jobs.claim(session, queue="keeper", holder="one", at=AT, limit=2)
+        (other,) = jobs.claim(session, queue="keeper", holder="two", at=AT)
+    with database.write() as session:
+        jobs.finish_all(session, ids, holder="one", at=AT)
+    with database.write() as session:
+        assert jobs.counts(session) == {("keeper", "done"): 2, ("keeper", "leased"): 1}
+        assert jobs.finish(session, other.id, holder="two", at=AT)
+
+
 def test_renewing_prolongs_the_leases_of_one_holder_only(database):
     for _ in range(3):
         _add(database)

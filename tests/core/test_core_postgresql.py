@@ -71,6 +71,24 @@ def test_what_is_committed_is_durable_whatever_the_server_has_by_default(urls, d
     database.close()
 
 
+@pytest.mark.parametrize("ending", ["read", "failed write"])
+def test_what_a_connection_has_prepared_outlives_what_ends_by_a_rollback(urls, ending):
+    database = PostgresDatabase(urls.app, "main", most_connections=1)
+
+    def ask() -> int:
+        with database.read() as session:
+            return session.scalar(text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%asked%'"))
+
+    for _ in range(8):
+        with database.read() as session:
+            session.execute(text("SELECT 1 AS asked"))
+        if ending == "failed write":
+            with pytest.raises(RuntimeError), database.write() as session:
+                raise RuntimeError
+    assert ask() >= 1
+    database.close()
+
+
 def test_a_server_that_waits_for_its_standbys_goes_on_to_do_so(urls):
     postgres.cluster().admin(f"ALTER DATABASE {urls.name} SET synchronous_commit = 'remote_apply'")
     database = postgres.opened(urls, "log")

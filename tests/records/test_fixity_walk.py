@@ -36,8 +36,8 @@ def check(office: Office, days: int = 3) -> Walked:
 def objects(office: Office) -> int:
     with office.runtime.main.read() as session:
         return sum(
-            len(session.scalars(select(table.object_key)).all())
-            for table in fixity_walk._TABLES  # type: ignore[attr-defined]
+            len(session.scalars(select(naming.key)).all())
+            for naming in fixity_walk._NAMINGS  # type: ignore[attr-defined]
         )
 
 

@@ -215,3 +215,17 @@ def test_a_minimum_that_fell_away_is_not_asked_for_any_more(firm: tuple[Archive,
     work(archive)
     (row,) = rows(archive, record.id)
     assert (row.floor, row.ask_on, row.trouble) == (False, None, None)
+
+
+def test_a_hold_that_comes_after_many_locks_does_not_wait_for_them(tmp_path: Path) -> None:
+    archive, clock = archive_over(tmp_path / "data")
+    with archive.runtime.main.write() as session:
+        for _ in range(3):
+            object_lock.ask_store(session, uuid4(), clock.now())
+    with archive.runtime.main.write() as session:
+        hold = jobs.add(session, "retention.hold", queue="maintenance", at=clock.now(), hold=uuid4())
+    with archive.runtime.main.write() as session:
+        claims = jobs.claim(session, queue="maintenance", holder="test", at=clock.now(), limit=2)
+    assert claims[0].id == hold
+    assert claims[1].name == "records.lock"
+    archive.close()

@@ -375,3 +375,25 @@ def test_a_batch_is_published_after_one_simulation_of_all_of_it(archive: Archive
     of_all = simulated(archive, *ids)
     with archive.runtime.main.write() as session:
         assert len(schedule.publish_batch(session, batch, simulation=of_all, by=officer, at=archive.now)) == len(ids)
+
+
+def test_a_source_does_not_speak_for_other_content(archive: Archive, firm: UUID) -> None:
+    first = published(archive, firm, source="Federal Law Gazette, read in 2026", confidence="verified")
+    assert first.draft.confidence == "verified"
+    shorter = draft(archive, firm, period="P1Y", source="Federal Law Gazette, read in 2026", confidence="verified")
+    assert (shorter.draft.source, shorter.draft.confidence) == ("", "unverified")
+
+
+def test_a_source_of_its_own_or_the_same_content_keeps_what_was_verified(archive: Archive, firm: UUID) -> None:
+    published(archive, firm, source="Federal Law Gazette, read in 2026", confidence="verified")
+    noted = draft(archive, firm, note="Read again", source="Federal Law Gazette, read in 2026", confidence="verified")
+    assert noted.draft.confidence == "verified"
+
+
+def test_a_rule_copied_from_a_starter_pack_under_another_code_is_not_verified_by_it(
+    archive: Archive, firm: UUID
+) -> None:
+    starter = next(each for each in packs.load("DE").rules if each.confidence == "verified")
+    copied = {key: value for key, value in starter.to_json().items() if value not in (None, "", [])}
+    row = draft(archive, firm, **copied | {"code": "our-own", "period": "P1Y"})
+    assert (row.draft.source, row.draft.confidence) == ("", "unverified")

@@ -27,7 +27,7 @@ from core.sqlite import SqliteDatabase
 from tests.support.archive import Archive
 from tests.support.serving import Serving, processes_of, start, wait_until
 
-KILLS_IN_A_LIFE = 16
+KILLS_IN_A_LIFE = 32
 CHANCES = ("recorder", "recorder", "recorder", "keeper", "keeper", "keeper", "web", "worker", "beat")
 """Children, those that write the log more often."""
 EARLY = 0.15
@@ -102,9 +102,7 @@ def _live(folder: Path, clients: "_Clients", kills: int, chance: random.Random, 
                 return
             for _ in range(kills - 1):
                 time.sleep(chance.random() * 0.8)
-                name = chance.choice(CHANCES)
-                if _kill_child(server, name):
-                    clients.told.killed.append(name)
+                clients.told.killed += _kill_child(server, chance)
             time.sleep(chance.random() * 0.8)
     finally:
         clients.serve(None)
@@ -112,13 +110,17 @@ def _live(folder: Path, clients: "_Clients", kills: int, chance: random.Random, 
     clients.told.killed.append("everything")
 
 
-def _kill_child(server: Serving, name: str) -> bool:
-    with suppress(ProcessLookupError, KeyError):
+def _kill_child(server: Serving, chance: random.Random) -> list[str]:
+    """Kill one of the children that run: those killed before may wait for their next start. Tells which."""
+    with suppress(ProcessLookupError, FileNotFoundError, ValueError):
         # What the supervisor noted may have ended, and its number be another program's now.
-        if server.pids()[name] in processes_of(server.folder):
-            server.kill(name)
-            return True
-    return False
+        noted, alive = server.pids(), processes_of(server.folder)
+        running = [name for name in CHANCES if noted.get(name) in alive]
+        if running:
+            name = chance.choice(running)
+            os.kill(noted[name], signal.SIGKILL)
+            return [name]
+    return []
 
 
 def _kill_all(server: Serving) -> None:

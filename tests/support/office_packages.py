@@ -23,9 +23,9 @@ BYTES = b"a package of records"
 def packed(office: Office) -> Package:
     """A package of one record that waits to be handed over."""
     made, record = office_disposing.batch(office)
-    run, now = office.runtime, office.runtime.clock.now()
+    run, now, by = office.runtime, office.runtime.clock.now(), office.principal("manager")
     with run.main.write() as session:
-        row = package.begin(session, UUID(made), office.entity, package.TRANSFER, at=now, keys=run.keys)
+        row = package.begin(session, UUID(made), office.entity, package.TRANSFER, by=by, at=now, keys=run.keys)
         with run.keys.tally.sealing():
             key = run.keys.get(session, row.id)
         bound, place = context(row.id, None, PACKAGE), derived_key(row.id, PACKAGE)

@@ -28,6 +28,8 @@ WITNESSES = [Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in rang
 WITNESS_KEYS = [WitnessKey(f"witness.example/{n}", w.public_key().public_bytes_raw()) for n, w in enumerate(WITNESSES)]
 OTHER_KEY = Ed25519PrivateKey.from_private_bytes(b"\x09" * 32)
 NO_SEAL = "0" * 64
+ALIAS = "a" * 32
+"""Of the person who withdraws entries; another person agrees."""
 
 
 def sha(data: bytes) -> bytes:
@@ -253,6 +255,24 @@ def swapped_key(log: Stolen) -> Stolen:
     made.entries[0] = made.entries[0].replace(str(KEY.verifier).encode(), str(other).encode())
     made = made.rechained(0)
     return replace(made, notes={made.size: checkpoint(made.entries[: made.size], key=OTHER_KEY)})
+
+
+def withdrawing(log: Stolen, begin: int, end: int, **other: Any) -> Stolen:
+    """Entry 700 says that these were withdrawn by two persons, or what ``other`` makes of it."""
+    made = log.copy()
+    body = json.loads(log.entries[700])["b"]
+    body = {key: body[key] for key in ("id", "outcome", "t")} | {
+        "action": "log.withdrawn",
+        "actor": {"i": ALIAS, "k": "person"},
+        "d": {"from": begin, "to": end},
+        "x": "b" * 32,
+    }
+    body = {key: value for key, value in (body | other).items() if value is not None}
+    data = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    when = json.loads(log.entries[700])["a"]
+    made.entries[700] = splice(data, sequence=700, appended_us=when, previous=leaf_hash(log.entries[699]))
+    openings = [one for one in log.openings if one["seq"] != 700]
+    return replace(made.signed(701), catalogues={}, openings=openings)
 
 
 def grown(folder: Path) -> Stolen:

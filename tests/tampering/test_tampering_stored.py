@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from audit_world import KEY, ORIGIN
-from stolen import Stolen, cosigned, flip, listed, packed, policy, put, tampered_database
+from stolen import ALIAS, Stolen, cosigned, flip, listed, packed, policy, put, tampered_database, withdrawing
 from test_tampering import AT, judged, kept, pinned
 
 from audit.check import check
@@ -238,27 +238,6 @@ def test_a_key_that_was_declared_lost_leaves_the_pinned_key_s_word_unchecked(sto
     assert (report.faults, report.exit_code, remarks(report, "key")) == ([], 3, [700])
 
 
-A, B = "a" * 32, "b" * 32
-"""Aliases of two persons."""
-
-
-def withdrawing(log: Stolen, begin: int, end: int, **other: Any) -> Stolen:
-    """Entry 700 says that these were withdrawn by two persons, or what ``other`` makes of it."""
-    made = log.copy()
-    body = json.loads(log.entries[700])["b"]
-    body = {key: body[key] for key in ("id", "outcome", "t")} | {
-        "action": "log.withdrawn",
-        "actor": {"i": A, "k": "person"},
-        "d": {"from": begin, "to": end},
-        "x": B,
-    }
-    body = {key: value for key, value in (body | other).items() if value is not None}
-    data = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-    when = json.loads(log.entries[700])["a"]
-    made.entries[700] = splice(data, sequence=700, appended_us=when, previous=leaf_hash(log.entries[699]))
-    return replace(made.signed(701), catalogues={})
-
-
 @pytest.mark.parametrize(
     ("logged", "said", "done", "fault"),
     [
@@ -270,7 +249,7 @@ def withdrawing(log: Stolen, begin: int, end: int, **other: Any) -> Stolen:
         pytest.param(((0, 256), {}), (0, 256), [0], (0, "missing"), id="the beginning of the log"),
         pytest.param(((256, 300), {}), (256, 300), [1], (256, "missing"), id="half a bundle"),
         pytest.param(((256, 512), {"x": None}), (256, 512), [1], (256, "missing"), id="by one person"),
-        pytest.param(((256, 512), {"x": A}), (256, 512), [1], (256, "missing"), id="by the same person twice"),
+        pytest.param(((256, 512), {"x": ALIAS}), (256, 512), [1], (256, "missing"), id="by the same person twice"),
         pytest.param(
             ((256, 512), {"actor": {"k": "system", "n": "log"}}), (256, 512), [1], (256, "missing"), id="by nobody"
         ),

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -100,6 +101,44 @@ def test_an_object_of_several_parts_comes_back_whole_and_by_ranges(store: S3Stor
     assert stored.size_bytes == store.stat(key, stored.version).size_bytes == size
     assert b"".join(store.get(key, stored.version)) == whole
     assert b"".join(store.get(key, stored.version, start=size - 5)) == whole[-5:]
+
+
+@pytest.mark.parametrize(
+    ("size", "asked"), [(0, ["PUT"]), (1_000, ["PUT"]), (PART_BYTES, ["PUT"])], ids=["empty", "small", "a whole part"]
+)
+def test_an_object_in_one_part_takes_one_request(
+    server: MinIO, bucket: str, monkeypatch: pytest.MonkeyPatch, size: int, asked: list[str]
+) -> None:
+    client, sent = _client(server), list[str]()
+    real = client._http.urlopen
+
+    def count(method: str, *given: Any, **kw: Any) -> Any:
+        sent.append(method)
+        return real(method, *given, **kw)
+
+    monkeypatch.setattr(client._http, "urlopen", count)
+    stored = S3Store(client, bucket).put(new_original_key(), [b"x" * size])
+    assert sent == asked
+    assert stored.size_bytes == size
+
+
+def test_where_the_store_does_not_tell_what_it_took_its_size_is_asked_for(
+    server: MinIO, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, sent = _client(server), list[str]()
+    real = client._http.urlopen
+
+    def change(method: str, *given: Any, **kw: Any) -> Any:
+        sent.append(method)
+        answer = real(method, *given, **kw)
+        if method == "PUT":
+            # As a store tells that encrypts by itself.
+            answer.headers["etag"] = '"0123456789abcdef0123456789abcdef"'
+        return answer
+
+    monkeypatch.setattr(client._http, "urlopen", change)
+    S3Store(client, bucket).put(new_original_key(), [b"walnut"])
+    assert sent == ["PUT", "HEAD"]
 
 
 def test_an_upload_of_parts_that_ends_in_an_error_leaves_no_object_and_no_parts(

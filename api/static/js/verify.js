@@ -25,7 +25,9 @@ function show(report, names) {
   const faults = report.faults.slice(0, 100).map((one) => `${fill(words.position, one.position)}: ${words.kinds[one.kind] ?? one.kind}`);
   const checked = report.checked.map(([what, count]) => fill(words.checked[what], count));
   const open = [...new Set(report.open)].map((what) => words.open[what]);
-  result.replaceChildren(box, about, ...list(words.titles.faults, faults), ...list(words.titles.checked, checked), ...list(words.titles.open, open));
+  const known = report.withdrawn.map((range) => fill(words.withdrawn, ...range));
+  const parts = { faults, checked, open, known };
+  result.replaceChildren(box, about, ...Object.entries(parts).flatMap(([part, lines]) => list(words.titles[part], lines)));
   result.dataset.verdict = verdict;
   result.focus();
 }

@@ -1,6 +1,7 @@
 // The checks of the verifier page, on bytes that lie on this machine: the same rules as in muniment_verify.py, in
 // the browser's own SHA-256 and Ed25519. Imports nothing, asks nobody. docs/audit-format.md has the format.
 const TILE = 256;
+const WITHDRAWN = "log.withdrawn";
 const MOST_ENTRY = 65_535;
 const MOST_BUNDLE = TILE * (MOST_ENTRY + 2);
 const AROUND = new Set(["archive", "checkpoint", "key", "manifest", "opening", "proof", "signature"]);
@@ -168,10 +169,11 @@ function cut(bytes) {
   return { entries, isWhole: at === bytes.length };
 }
 
-/** A report that grows: what was checked, what was not, remarks and faults, all as [kind, …values]. */
+/** A report that grows: what was checked, what was not, what was withdrawn [from, to, entry that says so], and faults. */
 export class Report {
   checked = [];
   open = [];
+  withdrawn = [];
   faults = [];
   origin = "";
   size = null;
@@ -244,9 +246,10 @@ async function listedKeys(get) {
 
 /** All bundles and tiles there are, each checked by itself and against the one before. */
 async function readEntries(files, size, report, { inflate, progress }) {
-  const log = { files, size, own: new Map(), leaves: new Map(), tiles: new Map(), keys: [], inflate, count: 0 };
+  const log = { files, size, own: new Map(), leaves: new Map(), tiles: new Map(), keys: [], said: new Map(), inflate, count: 0 };
   const bundles = Math.ceil(size / TILE);
   const scope = await scopeOf(files);
+  const absent = [];
   let last = null;
   for (let number = 0; number < bundles; number += 1) {
     progress(number / bundles);
@@ -254,7 +257,7 @@ async function readEntries(files, size, report, { inflate, progress }) {
     const tile = await readTile(log, 0, number, report);
     const bytes = await readBundle(files, number, width, inflate).catch(() => undefined);
     if (bytes === undefined) report.fault(number * TILE, "bundle");
-    if (bytes === null && isExpected(scope, number, size)) report.fault(number * TILE, "missing");
+    if (bytes === null && isExpected(scope, number, size)) absent.push(number);
     if (!bytes) {
       last = null;
       continue;
@@ -270,7 +273,58 @@ async function readEntries(files, size, report, { inflate, progress }) {
     }
   }
   if (log.count) report.checked.push(["entries", log.count]);
+  await checkAbsent(log, absent, report);
   return log;
+}
+
+/** Bundles that are not there: withdrawn by two persons, or missing. */
+async function checkAbsent(log, absent, report) {
+  const gone = new Set();
+  for (const { from, to, event } of await listedWithdrawals(log.files, report)) {
+    if (!isWithdrawal(await saidBy(log, event), from, to, event)) {
+      report.fault(from, "missing");
+      continue;
+    }
+    const those = absent.filter((number) => from <= number * TILE && (number + 1) * TILE <= to);
+    if (those.length) report.withdrawn.push([from, to - 1, event]);
+    for (const number of those) gone.add(number);
+  }
+  for (const number of absent) if (!gone.has(number)) report.fault(number * TILE, "missing");
+}
+
+/** What withdrawn.json says is gone; whether that is so, the entries tell. */
+async function listedWithdrawals(files, report) {
+  if (!files.has("withdrawn.json")) return [];
+  try {
+    const list = JSON.parse(text.decode(await files.get("withdrawn.json")(1 << 26)));
+    const isOne = (one) => [one.from, one.to, one.event].every((at) => Number.isSafeInteger(at) && at >= 0) && one.from < one.to;
+    if (!Array.isArray(list) || !list.every(isOne)) throw new Error("withdrawn");
+    return list;
+  } catch {
+    report.fault(0, "missing");
+    return [];
+  }
+}
+
+/** The body of an entry that withdraws: one of a bundle here, or one by itself whose hash is in the tree or has a proof. */
+async function saidBy(log, event) {
+  if (log.said.has(event) || event >= log.size) return log.said.get(event);
+  try {
+    const leaf = await log.files.get(`leaves/${event}.json`)(MOST_ENTRY);
+    const value = parseEntry(leaf);
+    const stated = await node(log, 0, event);
+    const isHeld = stated ? same(stated, await leafHash(leaf)) : log.files.has(`proofs/${event}.tlog-proof`);
+    return isHeld && value.s === event && value.b.action === WITHDRAWN ? value.b : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether two persons withdrew this range by it: whole bundles from before it, and never the first. */
+function isWithdrawal(body, from, to, event) {
+  if (body?.d?.from !== from || body.d.to !== to || body.outcome !== "done") return false;
+  if (!body.actor.i || !body.x || body.x === body.actor.i) return false;
+  return from % TILE === 0 && to % TILE === 0 && TILE <= from && to <= event;
 }
 
 /** What the export says it holds: "all" of the log, a range with from and to, or neither. */
@@ -284,7 +338,7 @@ async function scopeOf(files) {
   }
 }
 
-/** Whether a bundle should be there; withdrawals are told by the verifier's file. */
+/** Whether a bundle should be there, unless it was withdrawn. */
 function isExpected(scope, number, size) {
   if (scope === "all") return true;
   if (!Number.isSafeInteger(scope?.from) || !Number.isSafeInteger(scope?.to)) return false;
@@ -354,6 +408,7 @@ async function checkEntries(log, number, entries, hashes, tile, before, report) 
         () => report.fault(position, "start"),
       );
     }
+    if (value.b.action === WITHDRAWN) log.said.set(position, value.b);
     last = { hash: hex(hashes[at]), a: value.a };
   }
   return entries.length ? last : null;
@@ -470,6 +525,10 @@ async function checkOpenings(get, log, report) {
       const one = JSON.parse(line);
       position = one.seq;
       const entry = (await get(`leaves/${position}.json`, MOST_ENTRY)) ?? (await entryOf(log, position));
+      if (!entry) {
+        report.open.push("opening");
+        continue;
+      }
       const stated = parseEntry(entry).b.c.find((item) => item.f === one.field).h;
       const own = await sha256(Uint8Array.of(2), unhex(one.nonce), utf8.encode(one.field), Uint8Array.of(0), utf8.encode(one.value));
       if (hex(own) !== stated) throw new Error("opening");
@@ -485,7 +544,7 @@ async function entryOf(log, position) {
   const number = Math.floor(position / TILE);
   const width = Math.min(TILE, log.size - number * TILE);
   const bundle = await readBundle(log.files, number, width, log.inflate);
-  return cut(bundle).entries[position % TILE];
+  return bundle ? cut(bundle).entries[position % TILE] : null;
 }
 
 /** Checks one entry with its proof. */
