@@ -27,13 +27,13 @@ from core.clock import to_us
 from core.database import ReadSession
 from core.errors import Conflict
 from core.identifiers import new_id
+from records.stub import RecordStub
 from retention import batch as batches
 from retention import destruction, disclosure, withdrawal
 from retention.batch import Batch, Hand, Item
 from retention.certificate import FORMAT, METHODS, MOST_RECORDS, Certificate
 from retention.destruction import Destruction
 from retention.disposition_events import CertificateIssued
-from retention.stub import RecordStub
 from retention.withdrawal import Withdrawal
 from search import indexer
 from search.port import IndexDocument, SearchIndex

@@ -128,9 +128,9 @@ def remind(runtime: Runtime, work: Work) -> None:
 def execute(runtime: Runtime, work: Work) -> None:
     """Destroy what two persons approved and whose days of grace are over; finish what earlier runs began."""
     now = runtime.clock.now()
+    if work.how == run.OFTEN and _rests_till_night(runtime, now):
+        return
     with runtime.main.read() as session:
-        if work.how == run.OFTEN and not _cannot_wait(session, now):
-            return
         ids, touched = due_batches(session, now)
         homes = {entity for entity, _ in touched}
         own = {home: disposition_terms.of(session, home).destroy_percent for home in homes}
@@ -212,6 +212,20 @@ def due_batches(session: ReadSession, at: datetime) -> tuple[list[UUID], Touched
         for entity, code, count in rows:
             touched[entity, code or ""] += count
     return due, touched
+
+
+def _rests_till_night(runtime: Runtime, at: datetime) -> bool:
+    """Whether nothing is to be executed before the night; then what is over is told all the same."""
+    under_way = select(Batch.id).where(Batch.state.in_((batches.EXECUTING, batches.PARTLY_FAILED)))
+    with runtime.main.read() as session:
+        if _cannot_wait(session, at):
+            return False
+        has_begun = session.scalar(under_way.limit(1)) is not None
+    if has_begun:
+        # The keeper certifies after the run has ended: a batch is not to look unfinished until the next night.
+        with runtime.main.write() as session:
+            finishing.settle_batches(session, at=at)
+    return True
 
 
 def _cannot_wait(session: ReadSession, at: datetime) -> bool:

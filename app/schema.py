@@ -83,7 +83,7 @@ MODULES = (
     "retention.schedule",
     "retention.schedule_events",
     "retention.simulation",
-    "retention.stub",
+    "records.stub",
     "retention.terms_change",
     "retention.terms_events",
     "retention.traces",

@@ -1,5 +1,7 @@
 """What those who oversee may know of a record without its content: number, class, place, case file.
 
+Of a destroyed record it is what its stub still tells.
+
 Nothing sealed: no title, no name of a file, a party or a person. Each answer is of the legal
 entities in which the asker oversees (``audit.read``); anything else does not exist for them.
 """
@@ -18,13 +20,14 @@ from core.identifiers import parse_record_number
 from records.case_file import CaseFile
 from records.placement import Placement
 from records.record import Record
+from records.stub import RecordStub
 
 _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Overseen:
-    """A record, as those see it who oversee."""
+    """A record, as those see it who oversee; department and case file are not known of a destroyed one."""
 
     id: UUID
     number: str
@@ -33,6 +36,7 @@ class Overseen:
     department: UUID | None
     case_file: UUID | None
     captured_at: datetime
+    is_destroyed: bool = False
 
 
 _FACTS = (
@@ -63,9 +67,13 @@ def get(session: ReadSession, asked: str, by: Principal) -> Overseen:
         raise NotFound("this is neither a record number nor an id")
     condition = Record.number == number if number is not None else Record.id == identifier
     row = session.execute(select(*_FACTS).where(condition, Record.entity.in_(entities_of(by)))).one_or_none()
-    if row is None:
+    if row is not None:
+        return Overseen(*row)
+    condition = RecordStub.number == number if number is not None else RecordStub.record == identifier
+    left = session.scalar(select(RecordStub).where(condition, RecordStub.entity.in_(entities_of(by))))
+    if left is None:
         raise NotFound("there is no such record in the legal entities you oversee")
-    return Overseen(*row)
+    return _destroyed(left)
 
 
 def find(session: ReadSession, ids: Iterable[UUID], by: Principal) -> dict[UUID, Overseen]:
@@ -76,6 +84,8 @@ def find(session: ReadSession, ids: Iterable[UUID], by: Principal) -> dict[UUID,
         chunk = wanted[start : start + _AT_ONCE]
         rows = session.execute(select(*_FACTS).where(Record.id.in_(chunk), Record.entity.in_(entities)))
         found.update({row.id: Overseen(*row) for row in rows})
+        stubs = select(RecordStub).where(RecordStub.record.in_(chunk), RecordStub.entity.in_(entities))
+        found.update({left.record: _destroyed(left) for left in session.scalars(stubs)})
     return found
 
 
@@ -115,6 +125,10 @@ def of_classes(session: ReadSession, ids: Iterable[UUID], codes: Collection[str]
             )
         )
     return found
+
+
+def _destroyed(left: RecordStub) -> Overseen:
+    return Overseen(left.record, left.number, left.entity, left.record_class, None, None, left.captured_at, True)
 
 
 def _id(text: str) -> UUID | None:

@@ -29,7 +29,7 @@ from audit.trail_search import Asked, Found
 from audit.verify import Verdict
 from core.clock import Clock
 from core.database import Database, ReadSession
-from core.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid, NotFound
 from records import access_past, file_plan, overseen, sample
 from records.access_past import CouldRead
 from records.overseen import Overseen
@@ -230,7 +230,7 @@ class Oversight:
     ) -> tuple[Overseen, list[CouldRead]]:
         """Who could have read a record at any instant of a day, which runs from ``begin`` to before ``end``.
 
-        Raises: as ``trail``; Invalid: the day has not begun.
+        Raises: as ``trail``; Invalid: the day has not begun; NotFound: it is destroyed, and where it lay is not kept.
         """
         by.require("audit.read")
         now = self._clock.now()
@@ -238,6 +238,8 @@ class Oversight:
             raise Invalid("nobody knows who can see it on a day to come")
         with self._main.read() as session:
             row = overseen.get(session, record, by)
+            if row.is_destroyed:
+                raise NotFound("it is destroyed, and where it lay is not kept: its trail tells who saw it")
             found = access_past.could_read(session, row, begin, min(end, now))
         about = (ObjectRef("record", row.id),)
         self._note(

@@ -21,10 +21,11 @@ from accounts.principal import Principal
 from audit import intake
 from core import jobs, trace
 from core.database import MainTable, ReadSession, WriteSession
+from records import stub
 from records.derived import DerivedObject
 from records.party import RecordParty
 from records.record import Component, Record, RecordVersion
-from retention import disclosure, held, package, stub
+from retention import disclosure, held, package
 from retention.disposition_events import RecordDestroyed
 from vault.keyring import Keyring
 
@@ -65,7 +66,7 @@ class Destruction(MainTable):
     objects_deleted_at: Mapped[datetime | None]
     keys_destroyed_at: Mapped[datetime | None]
     locked: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    """Sealed objects that the store keeps for a while: key, until (microseconds, or none where held)."""
+    """Sealed objects that the store keeps for a while: key, until (an ISO 8601 day, or none), whether they are held."""
     trouble: Mapped[str | None] = mapped_column(String(60))
     """Why a step failed the last time: a code."""
     tries: Mapped[int] = mapped_column(default=0)

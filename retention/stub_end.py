@@ -7,11 +7,11 @@ from sqlalchemy import delete, select
 from accounts.principal import Principal
 from audit import intake
 from core.database import WriteSession
+from records.stub import RecordStub
 from retention.batch import Item
 from retention.destruction import Destruction
 from retention.disclosure import SETTLED, Disclosure
 from retention.disposition_events import StubsPurged
-from retention.stub import RecordStub
 from vault.keyring import Keyring
 
 PURGED_AT_ONCE = 200

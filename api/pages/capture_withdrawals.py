@@ -18,8 +18,8 @@ from api.pages.words import StateWords
 from app import words_shown
 from app.runtime import Runtime
 from core.errors import Conflict, Forbidden, Invalid, MunimentError
+from records.stub import RecordStub
 from retention import withdrawal
-from retention.stub import RecordStub
 from retention.withdrawal import Withdrawal
 
 router = page_router()

@@ -179,7 +179,7 @@ def _day(text: str | None) -> str:
 
 def _locked(each: dict[str, Any]) -> list[str]:
     return [
-        _("until %(day)s") % {"day": shown.day(from_us(one["until"]).date())}
+        _("until %(day)s") % {"day": _day(one["until"])}
         if one.get("until")
         else _("until a hold of the store is lifted")
         for one in each.get("locked", [])

@@ -25,9 +25,9 @@ from core.database import ReadSession
 from core.errors import Conflict, Invalid
 from records import record
 from records.record import Record
+from records.stub import RecordStub
 from retention import disclosure
 from retention.disclosure import Disclosure
-from retention.stub import RecordStub
 
 router = page_router()
 PAGE = 100

@@ -18,6 +18,7 @@ from core.clock import civil_date
 from core.database import ReadSession
 from records import case_file
 from records.record import Record
+from records.stub import RecordStub
 from retention import batch as batches
 from retention import blocker, ceiling, why_words
 from retention.batch import Batch, Counts, Item
@@ -25,7 +26,6 @@ from retention.blocker import Blocker
 from retention.record_date import RecordDate, dates_of
 from retention.rule import Rule
 from retention.schedule import RetentionRule
-from retention.stub import RecordStub
 
 NEAR_CEILING = timedelta(days=90)
 """How long before a ceiling a record is called near it."""

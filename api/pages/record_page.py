@@ -23,12 +23,12 @@ from audit import trail
 from core.database import ReadSession
 from core.errors import Invalid, NotFound
 from ingest import retry
-from records import case_file, placement, record
+from records import case_file, placement, record, stub
 from records.case_file import CaseFile
 from records.placement import Decision
 from records.record import Record
 from records.shown import Detail, Shown
-from retention import disclosure, record_date, stub, withdrawal
+from retention import disclosure, record_date, withdrawal
 
 router = page_router()
 HISTORY = 100

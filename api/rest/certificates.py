@@ -20,10 +20,11 @@ from api.deps import (
 from api.rest.parameters import BINARY, PREFIX, Change, Limit, View
 from api.routing import Router
 from app import words_shown
-from retention import certificate, disclosure, stub
+from records import stub
+from records.stub import RecordStub
+from retention import certificate, disclosure
 from retention.certificate import Certificate
 from retention.disclosure import Disclosure
-from retention.stub import RecordStub
 
 router = Router(prefix=PREFIX, tags=["retention"])
 _JSON: dict[int | str, dict[str, Any]] = {

@@ -14,11 +14,11 @@ from api.rest.record_views import PlaceView, RecordDetail, RecordView, Retention
 from api.routing import Router
 from core.errors import Invalid, NotFound
 from ingest import retry
-from records import placement, record
+from records import placement, record, stub
 from records.listing import list_records
 from records.placement import Decision
 from records.shown import Shown
-from retention import record_date, stub
+from retention import record_date
 
 router = Router(prefix=PREFIX, tags=["records"])
 

@@ -140,7 +140,7 @@ def export(
     person: Annotated[str, typer.Option(help="Name at sign-in: what that person changed, not what they read.")] = "",
     request: Annotated[str, typer.Option(help="Id of a request.")] = "",
     sample: Annotated[
-        str, typer.Option(help="CLASS/YEAR/COUNT[/SEED[/ENTITY]]: records drawn by a seed, with their trails.")
+        str, typer.Option(help="CLASS/YEAR/COUNT, /SEED and /ENTITY if wanted: records drawn by a seed, with trails.")
     ] = "",
 ) -> None:
     """Export evidence as a zip file that is checked elsewhere: entries with proofs, a checkpoint, the verifier."""

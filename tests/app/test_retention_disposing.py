@@ -166,6 +166,19 @@ def test_too_much_at_once_stops_and_an_officer_lets_it_through_once(firm: Firm):
     assert "run_stopped" not in firm.alarms()
 
 
+def test_a_batch_is_over_within_minutes_of_its_certificate_and_not_in_the_next_night(firm: Firm):
+    [gone] = firm.depot.file("one walrus")
+    firm.night()
+    made = firm.approve_all()
+    firm.nights(7)
+    assert not firm.depot.exists(gone)
+    assert [row.cause for row in firm.depot.certificates()] == [made]
+    firm.clock.forward(minutes=5)
+    assert firm.often()["execute"].counts == {}
+    with firm.runtime.main.read() as session:
+        assert session.get_one(Batch, made).state == batch.DONE
+
+
 def test_what_has_grown_since_is_not_let_through(firm: Firm):
     firm.depot.file(*(f"invoice-{number} walrus" for number in range(4)))
     firm.night()

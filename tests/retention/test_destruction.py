@@ -13,8 +13,9 @@ from audit.note import parse_vkey
 from audit.statement import pem_of
 from core import trace
 from core.errors import NotFound
+from records import stub
 from records.party import Party
-from retention import batch, certificate, stub
+from retention import batch, certificate
 from retention.certificate import CertificateBroken
 from retention.destruction import Destruction
 from tests.support.depot import Depot

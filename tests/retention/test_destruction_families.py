@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import MunimentError
+from records import stub
 from records.placement import Decision, decide
 from records.record import Record
-from retention import batch, certificate, disclosure, hold, regime, stub, stub_end, withdrawal
+from retention import batch, certificate, disclosure, hold, regime, stub_end, withdrawal
 from retention.hold import NewHold
 from retention.hold_scope import Scope
 from tests.support.depot import CLASS, LONG_AGO, Depot

@@ -12,6 +12,7 @@ from app import locks, sweep
 from records import lock_check, object_lock
 from retention import certificate
 from services import MinIO, private
+from tests.support.app import Office
 from tests.support.archive import StandingClock
 from tests.support.depot import Depot
 from tests.support.locks import archive_over, work
@@ -91,6 +92,11 @@ def test_what_a_lock_keeps_is_named_with_its_end_and_is_no_alarm(
     [left] = locked[kept.hex]
     assert left["until"] == (last + timedelta(days=1)).isoformat()
     assert issued.locked == 1
+    office = Office(made.run, made.archive.entity, made.archive.departments, made.archive.people)
+    page = office.browser("auditor")[0].get(f"/certificates/{issued.id}")
+    end = last + timedelta(days=1)
+    assert page.status_code == 200
+    assert f"until {end.day} {end:%B %Y}" in page.text
     originals = [name for name, _ in versions(client, bucket) if name.startswith("originals/")]
     assert originals == [left["key"]]
     with caplog.at_level(logging.ERROR, "muniment.locks"):

@@ -13,7 +13,8 @@ from accounts.principal import NotAllowed
 from app import packing, reconcile, sweep
 from core import trace
 from core.errors import MunimentError, NotFound
-from retention import batch, certificate, disclosure, disposition, hold, package, stub
+from records import stub
+from retention import batch, certificate, disclosure, disposition, hold, package
 from retention.hold import NewHold
 from retention.hold_scope import Scope
 from tests.support import packages

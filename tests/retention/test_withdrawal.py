@@ -10,9 +10,10 @@ import pytest
 from accounts.principal import NotAllowed
 from app import reconcile
 from core.errors import MunimentError, NotFound
+from records import stub
 from records.placement import Decision, decide
 from records.record import Record
-from retention import certificate, stub, withdrawal
+from retention import certificate, withdrawal
 from tests.support.archive import Archive
 
 CANARY = "quokka-4711"

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 from core.identifiers import new_id
 from records.record import Record
+from records.stub import RecordStub
 from retention import disclosure, disposition, terms_change, withdrawal
 from retention.certificate import Certificate
 from retention.disposition import ItemDecision
 from retention.record_date import RecordDate
-from retention.stub import RecordStub
 from tests.support.app import Office
 
 V1 = "/api/v1"
