@@ -175,7 +175,7 @@ def test_who_could_see_it_on_a_day_follows_the_regime_of_that_day(office: Archiv
     change(office, record, "restricted")
     then = office.now
     with office.runtime.main.read() as session:
-        row = overseen.Overseen(**{field: getattr(office.get(record), field) for field in overseen.Overseen.__slots__})
+        row = overseen.get(session, str(record), office.principal("auditor"))
         earlier = {
             each.person for each in access_past.could_read(session, row, first, first + timedelta(microseconds=1))
         }

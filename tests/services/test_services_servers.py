@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -40,6 +41,8 @@ LOOPBACK4 = "0100007F"
 LOOPBACK6 = "0" * 24 + "01000000"
 MAPPED_LOOPBACK4 = "0" * 16 + "FFFF00000100007F"
 LISTENING = "0A"
+# Erlang's disk log writes what it was told within two seconds, declared queues too; our programs declare theirs anew.
+DECLARED_ON_DISK = 3
 
 
 def named(kind: type[Server]) -> str:
@@ -108,6 +111,7 @@ def message(server: RabbitMQ) -> Callable[[], bool]:
     with Connection(url, transport_options={"confirm_publish": True}) as connection:  # unconfirmed ones may be lost
         Queue("kept", durable=True)(connection).declare()
         connection.Producer().publish("7", routing_key="kept", delivery_mode=2)
+    sleep(DECLARED_ON_DISK)
 
     def is_there() -> bool:
         with Connection(url) as connection:
