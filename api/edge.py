@@ -5,7 +5,6 @@ are never written down: the log line holds the route's template.
 """
 
 import logging
-import secrets
 import time
 from collections.abc import Callable, Iterable
 
@@ -21,6 +20,7 @@ from api.metrics import Metrics
 from api.timing import Visit, visit
 from app.settings import Settings
 from core.errors import IntegrityFailure
+from core.identifiers import new_request_id
 
 log = logging.getLogger("muniment.http")
 
@@ -57,7 +57,7 @@ class Edge:
             return
         began, present, status = time.perf_counter(), Visit(), 0
         state = scope["state"] = dict(scope.get("state", {}))
-        state |= {"request_id": secrets.token_hex(16), "body_limit": MOST_BODY_BYTES}
+        state |= {"request_id": new_request_id(), "body_limit": MOST_BODY_BYTES}
         visit.set(present)
 
         async def send_dressed(message: Message) -> None:

@@ -61,7 +61,9 @@ def upgrade_postgresql(owner_url: str, app_role: str) -> None:
         for line in LINES:
             with plain_errors(), engine.begin() as connection:
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
-                lock_line(connection, line)
+                for each in LINES:
+                    # Of both, since rights on the schema, which they share, are granted with each.
+                    lock_line(connection, each)
                 _upgrade(connection, line, "head")
                 grants.grant(connection, line, app_role)
     finally:

@@ -30,6 +30,7 @@ READS = (
     "record.suggested",
     "record.table_taken",
     "record.thumbnail_shown",
+    "record.viewed",
 )
 """Actions of the one door."""
 

@@ -1,5 +1,6 @@
 """Publishing the log: how old an entry is when a checkpoint over it is there, how fast a whole log is published,
-how long a proof takes, and what an entry takes up on disk: a read of a record, and the mix of ``benchmarks.audit_mix``.
+how long a proof takes, and what an entry takes up on disk: a read of a record, the mix of ``benchmarks.audit_mix``, and
+that mix among the log's own entries, as 50 days of an office leave it.
 
 One process appends 5,000 events a second, another signs and publishes as the keeper's thread does. The
 baseline of publishing writes and syncs the same files and does nothing else; that of a proof reads the rows of its
@@ -16,27 +17,30 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.keeper import CHECKPOINT_SECONDS
 from audit.checkpoint import Signer, rebuild
-from audit.events import Actor
+from audit.events import Actor, Event
 from audit.keyfile import SigningKey
 from audit.log import Log
 from audit.publish import Folder
 from audit.seal import KeySeal
 from audit.served import inclusion
-from benchmarks.audit_append import ORIGIN, RecordRead, fresh
-from benchmarks.audit_mix import STEPS, one_document
+from benchmarks.audit_append import ORIGIN, fresh
+from benchmarks.audit_mix import STEPS, one_day, one_document
 from benchmarks.figures import Figure, percentile
 from core.clock import SystemClock
-from core.identifiers import new_id
+from core.identifiers import new_id, new_request_id
 from core.sqlite import SqliteDatabase
+from records.events import RecordViewed
 
 RATE = 5_000
 _BATCH = 50
+_TOGETHER = 500
 _KEY = SigningKey(ORIGIN, Ed25519PrivateKey.from_private_bytes(bytes(32)))
 
 
@@ -56,23 +60,31 @@ def run(*, quick: bool) -> list[Figure]:
         figures += _proofs(database, folder, 50 if quick else 300)
         figures += _space(database, folder, "read of a record")
         database.close()
-        figures += _mixed(folder / "mix", 30_000 if quick else 300_000)
+        documents = (one_document() for _ in range((30_000 if quick else 300_000) // STEPS))
+        figures += _mixed(folder / "mix", documents, "event of the mix")
+        days = (tuple(one_day()) for _ in range(5 if quick else 50))
+        figures += _mixed(folder / "days", days, "event of an office's days")
     return figures
 
 
-def _mixed(folder: Path, size: int) -> list[Figure]:
-    """The space that the events of an import and of people at work take, with the openings of their searches."""
+def _mixed(folder: Path, pieces: Iterable[Sequence[Event]], what: str) -> list[Figure]:
+    """The space that these events take, with the openings of their searches."""
     folder.mkdir()
     database = fresh(folder)
     log = Log(database, ORIGIN, SystemClock(), seal=KeySeal(bytes(32)))
     log.start(ORIGIN, str(_KEY.verifier))
-    for _ in range(0, size, 50 * STEPS):
-        log.record([event for _ in range(50) for event in one_document()], at=log.clock.now())
+    waiting: list[Event] = []
+    for piece in pieces:
+        waiting += piece
+        if len(waiting) >= _TOGETHER:
+            log.record(waiting, at=log.clock.now())
+            waiting = []
+    log.record(waiting, at=log.clock.now())
     log.close()
     signer = Signer(database, _KEY, folder / "log" / "checkpoint", SystemClock())
     signer._sign()
     signer.sign_if_grown()
-    figures = _space(database, folder, "event of the mix")
+    figures = _space(database, folder, what)
     database.close()
     return figures
 
@@ -80,9 +92,12 @@ def _mixed(folder: Path, size: int) -> list[Figure]:
 _ACTORS = [(Actor("person", new_id(), department=new_id()), new_id()) for _ in range(50)]
 
 
-def _event() -> RecordRead:
+def _event() -> RecordViewed:
     by, entity = random.choice(_ACTORS)  # noqa: S311
-    return RecordRead(by=by, entity=entity, record=new_id(), request=os.urandom(16).hex())
+    return RecordViewed(
+        by=by, entity=entity, record=new_id(), version=1, digest=None, purpose="view", piece="detail",
+        request=new_request_id(),
+    )  # fmt: skip
 
 
 def _whole(database: SqliteDatabase, folder: Path) -> list[Figure]:

@@ -19,6 +19,7 @@ _LOOKALIKES = str.maketrans({"I": "1", "L": "1", " ": None, "-": None})
 _RANDOM_BITS = 74
 _last = 0
 _lock = threading.Lock()
+_PLAIN = str.maketrans("-_", "0A")
 
 
 def new_id() -> UUID:
@@ -42,6 +43,11 @@ def new_id() -> UUID:
         | 0b10 << 62
         | random & (1 << 62) - 1
     )
+
+
+def new_request_id() -> str:
+    """Twelve letters and digits of some 71 random bits: one of a kind, and short, since entries of the log name it."""
+    return secrets.token_urlsafe(9).translate(_PLAIN)
 
 
 def new_record_number() -> str:

@@ -105,8 +105,10 @@ class Content:
                 name = open_text(key, row.id, chosen.id, "name", chosen.name_sealed)
             size = chosen.plain_bytes if span is None else span[1] - span[0]
             basis = basis if scope is None else auditor_scope.BASIS
+            # What the program reads for itself is named by its version; the digest stands in the entry that took it in.
+            digest = None if purpose == "work" else chosen.sha256
             receipt = self._log_opening(
-                account, row, chosen.ordinal, chosen.sha256, by, purpose, basis, request, "original", size
+                account, row, chosen.ordinal, digest, by, purpose, basis, request, "original", size
             )
         bound = context(row.id, chosen.id, ORIGINAL)
         if span is None:
@@ -157,7 +159,7 @@ class Content:
                 if made is None:
                     return None
                 key = self.keys.get(session, chosen.id)
-            receipt = self._log_opening(account, row, chosen.ordinal, made.sha256, by, purpose, basis, request, part)
+            receipt = self._log_opening(account, row, chosen.ordinal, None, by, purpose, basis, request, part)
         bound = context(row.id, chosen.id, part)
         return b"".join(read(self.store, _ref(made), key, bound)), receipt
 
@@ -196,7 +198,7 @@ class Content:
                 if made is None:
                     raise NotFound("the record has no read text yet")
                 key = self.keys.get(session, chosen.id)
-            receipt = self._log_opening(account, row, chosen.ordinal, made.sha256, by, "text", "", request, "page")
+            receipt = self._log_opening(account, row, chosen.ordinal, None, by, "text", "", request, "page")
         bound = context(row.id, chosen.id, derived.PAGES)
 
         def fetch(start: int, end: int) -> bytes:
@@ -706,6 +708,8 @@ def _opening(
     }
     if purpose == "download":
         return events.RecordDownloaded(**said, size_bytes=size)
+    if (purpose, piece) == ("view", "detail"):
+        return events.RecordViewed(**said)
     return _ACTIONS.get(purpose, events.RecordOpened)(**said)
 
 

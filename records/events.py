@@ -186,6 +186,18 @@ class RecordOpened(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordViewed(RecordOpened):
+    """The page of a record was opened."""
+
+    action = "record.viewed"
+    description = "The page of a record was opened, or all that is told of a record was asked for."
+    detail_keys: ClassVar[Details] = {}
+
+    def details(self) -> Mapping[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordDownloaded(RecordOpened):
     """The file of a record, or a part of the record, was sent to be kept."""
 
@@ -213,6 +225,9 @@ class PageShown(RecordOpened):
         "piece": Detail("code", "Which page, and how many pixels wide."),
     }
 
+    def details(self) -> Mapping[str, Any]:
+        return {"piece": self.piece}
+
 
 @dataclass(frozen=True, kw_only=True)
 class ThumbnailShown(RecordOpened):
@@ -224,6 +239,9 @@ class ThumbnailShown(RecordOpened):
         "purpose": Detail("code", "thumbnail."),
         "piece": Detail("code", "thumbnail."),
     }
+
+    def details(self) -> Mapping[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +255,9 @@ class RecordPreviewed(RecordOpened):
         "piece": Detail("code", "detail."),
     }
 
+    def details(self) -> Mapping[str, Any]:
+        return {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class PrintViewRequested(RecordOpened):
@@ -248,6 +269,19 @@ class PrintViewRequested(RecordOpened):
         "purpose": Detail("code", "print."),
         "piece": Detail("code", "detail."),
     }
+
+    def details(self) -> Mapping[str, Any]:
+        return {}
+
+
+PURPOSES: Mapping[str, str] = {
+    RecordViewed.action: "view",
+    PageShown.action: "page_image",
+    ThumbnailShown.action: "thumbnail",
+    RecordPreviewed.action: "preview",
+    PrintViewRequested.action: "print",
+}
+"""What for, where the action alone says it. Entries of the first versions say it once more, as a detail."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,7 @@ from core.database import Database, ReadSession
 from core.errors import Conflict, Invalid, NotFound
 from records import access_past, file_plan, overseen, sample
 from records.access_past import CouldRead
+from records.events import PURPOSES
 from records.overseen import Overseen
 from records.sample import Sample
 
@@ -401,7 +402,7 @@ def way_of(entry: TrailEntry) -> str | None:
     thing, _, happened = entry.action.partition(".")
     if thing != "record" or entry.outcome != "done" or not is_reading(entry.action):
         return None
-    return str(entry.details.get("purpose") or happened)
+    return str(entry.details.get("purpose") or PURPOSES.get(entry.action, happened))
 
 
 def sights(entries: Sequence[TrailEntry]) -> list[Sight]:

@@ -166,6 +166,7 @@ def phrase(entry: TrailEntry) -> str:
         "retention.rule_reviewed": _("noted that a retention rule still says what the law says."),
         "retention.rules_taken": _("took in retention rules together, from a starter pack or a file."),
         "retention.schedule_turned": _("began to reckon by a retention rule whose day had come."),
+        "record.viewed": _("opened the page of a record."),
         "record.downloaded": _("downloaded the file of a record."),
         "record.previewed": _("saw the preview of a record."),
         "record.page_shown": _("looked at a page of a record."),

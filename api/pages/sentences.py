@@ -15,6 +15,7 @@ from api.i18n import ngettext
 from api.pages import audit_words, hold_words, shown, words
 from audit.events import Actor
 from audit.trail import TrailEntry
+from records.events import PURPOSES
 from records.object_lock import CANNOT_LOCK
 from retention import intermediate
 
@@ -141,7 +142,7 @@ def _placed(entry: TrailEntry, _n: int, names: Names) -> str:
 
 
 def _opened(entry: TrailEntry, count: int, _names: Names) -> str:
-    purpose = entry.details.get("purpose")
+    purpose = entry.details.get("purpose") or PURPOSES.get(entry.action)
     if purpose == "download":
         return ngettext("downloaded the file.", "downloaded the file %(count)s times.", count) % {"count": count}
     if purpose == "page_image":
@@ -238,6 +239,7 @@ _WHAT = {
     "record.reading_asked": _reading_asked,
     "record.placed": _placed,
     "record.opened": _opened,
+    "record.viewed": _opened,
     "record.previewed": _opened,
     "record.thumbnail_shown": _opened,
     "record.page_shown": _opened,
@@ -260,6 +262,6 @@ _WHAT = {
     "record.refused": _refused,
 }
 
-_OWN_READS = frozenset({"record.opened", "record.listed"})
+_OWN_READS = frozenset({"record.opened", "record.viewed", "record.listed"})
 _READS = frozenset(action for action, tells in _WHAT.items() if tells in (_opened, _listed, _searched, _history_shown))
 """Actions of which several stand in one sentence."""

@@ -99,7 +99,7 @@ def test_counts_go_with_a_read_that_is_logged_anyway(archive: Archive, monkeypat
     assert told.details["keys"] == {"version_logged": 1}
     with run.log_database.read() as session:
         entry = trail.entry(session, receipt.seq)
-    assert (entry.action, entry.appended_at) == ("record.opened", told.appended_at)
+    assert (entry.action, entry.appended_at) == ("record.viewed", told.appended_at)
 
 
 def test_threads_do_not_pay_for_one_another():

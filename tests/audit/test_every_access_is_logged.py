@@ -96,6 +96,7 @@ def writes(*actions: str) -> Actions:
 
 NOTHING: Actions = frozenset()
 READ = writes("record.opened")
+VIEWED = writes("record.viewed")
 WORDS = writes("retention.words_shown")
 
 # --- over HTTP, for programs ---
@@ -111,7 +112,7 @@ REST: dict[tuple[str, str], Actions | str] = {
     ("PUT", f"{V1}/uploads"): writes("record.captured"),
     ("POST", f"{V1}/records/{{record_id}}/versions"): writes("record.version_added"),
     ("GET", f"{V1}/records"): writes("record.listed"),
-    ("GET", f"{V1}/records/{{record_id}}"): READ,
+    ("GET", f"{V1}/records/{{record_id}}"): VIEWED,
     ("PATCH", f"{V1}/records/{{record_id}}"): writes("record.placed"),
     ("POST", f"{V1}/records/{{record_id}}/reading"): writes("record.reading_asked"),
     ("GET", f"{V1}/records/{{record_id}}/history"): writes("record.history_shown"),
@@ -557,7 +558,7 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
         lambda office: ("clerk", f"/upload/states?ids={_read(office)}", None),
         "states and numbers of records one was shown before",
     ),
-    ("GET", "/records/{record_id}"): (of_record(""), READ),
+    ("GET", "/records/{record_id}"): (of_record(""), VIEWED),
     ("GET", "/records/{record_id}/history"): (of_record("/history?before=9999"), writes("record.history_shown")),
     ("GET", "/records/{record_id}/peek"): (of_record("/peek"), writes("record.previewed")),
     ("GET", "/records/{record_id}/print"): (of_record("/print"), writes("record.print_view_requested")),
@@ -566,7 +567,7 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
         lambda office: ("clerk", f"/records/{_record(office)}/reading", {}),
         writes("record.reading_asked"),
     ),
-    ("GET", "/review"): (lambda office: ("clerk", f"/review?at={_read(office)}", None), READ),
+    ("GET", "/review"): (lambda office: ("clerk", f"/review?at={_read(office)}", None), VIEWED),
     ("POST", "/review/{record_id}"): (_decide, writes("record.placed")),
     ("GET", "/attention"): (at("clerk", "/attention"), writes("record.listed")),
     ("GET", "/case-files"): (at("clerk", "/case-files"), writes("case_file.listed")),
@@ -1346,7 +1347,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...] | str] = {
     ("search",): ("record.searched",),
     ("reconcile",): ("record.index_repaired", "record.drift_repaired"),
     ("reindex",): ("search_index.rebuild_asked", "search_index.rebuilt", "record.opened"),
-    ("record", "show"): ("record.opened",),
+    ("record", "show"): ("record.viewed",),
     ("record", "download"): ("record.downloaded",),
     ("record", "history"): ("record.history_shown",),
     ("audit", "verify"): ("log.verified",),

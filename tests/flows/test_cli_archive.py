@@ -135,7 +135,7 @@ def test_the_history_names_each_step_with_its_position_and_no_person(filled):
     # To look at the history is an entry too.
     newest = firm("record", "history", record, by="anna", as_json=True).rows
     assert len(newest) == before + 2
-    assert [row["action"] for row in newest[:2]] == ["record.opened", "record.history_shown"]
+    assert [row["action"] for row in newest[:2]] == ["record.viewed", "record.history_shown"]
     words = firm("record", "history", record, by="anna").out
     assert "the operator" in words
     assert "anna" not in words

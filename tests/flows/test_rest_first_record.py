@@ -68,7 +68,7 @@ def test_the_history_names_places_and_no_colleague(office: Office) -> None:
     entries = manager.get(f"{V1}/records/{record}/history").json()["items"]
     captured = next(entry for entry in entries if entry["action"] == "record.captured")
     assert captured["by"] == {"kind": "person", "part": None, "department": "Accounting", "you": False}
-    own = next(entry for entry in entries if entry["action"] == "record.opened")
+    own = next(entry for entry in entries if entry["action"] == "record.viewed")
     assert (own["by"]["you"], own["by"]["department"]) == (True, None)
     assert str(office.people["clerk"]) not in str(entries)
     assert "clerk" not in str(entries)

@@ -161,7 +161,7 @@ OPENINGS: dict[str, tuple[str, Opening]] = {
     "found": ("record.searched", lambda c, f: c.found([f.record], query="kuchen", total=1, by=_clerk(f))),
     "found, nothing": ("record.searched", lambda c, f: c.found([], query="kuchen", total=0, by=_clerk(f))),
     "name_files": ("case_file.listed", lambda c, f: c.name_files([f.file], by=_clerk(f))),
-    "detail": ("record.opened", lambda c, f: c.detail(f.record, by=_clerk(f))),
+    "detail": ("record.viewed", lambda c, f: c.detail(f.record, by=_clerk(f))),
     "detail, beside a list": (
         "record.previewed",
         lambda c, f: c.detail(f.record, by=_clerk(f), purpose="preview"),
