@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
+from vault.behind import writing
 from vault.durable import disk_trouble, make_folder, sync_folder, write_all
 from vault.store import (
     DERIVED,
@@ -32,9 +33,6 @@ VERSION = "1"
 """Write-once files have one version."""
 UNFINISHED_FOR = timedelta(hours=24)
 PIECE_BYTES = 256 * 1024
-WINDOW_BYTES = 8 * 1024 * 1024
-CACHED_BYTES = 32 * 1024 * 1024
-"""Of an object just written stay in memory, for who reads it next."""
 
 
 class DirectoryStore:
@@ -55,21 +53,18 @@ class DirectoryStore:
 
     def put(self, key: str, data: Iterable[bytes]) -> Stored:
         target = self._root / check_key(key)
-        digest, size, begun = hashlib.sha256(), 0, 0
+        digest, size = hashlib.sha256(), 0
         with disk_trouble():
             if target.exists():
                 raise KeyTaken("use a new key", key=key)
             aside = _Aside(self._temporary)
         with aside:
-            for piece in data:
-                # Only our own file: what ``data`` raises is not trouble of this disk.
-                with disk_trouble():
-                    write_all(aside.descriptor, piece)
-                digest.update(piece)
-                size += len(piece)
-                if size - begun >= WINDOW_BYTES:
-                    _go_on_writing(aside.descriptor, begun, size)
-                    begun = size
+            with writing(aside.descriptor) as behind:
+                for piece in data:
+                    behind.write(piece)
+                    digest.update(piece)
+                    size += len(piece)
+                behind.finish()
             with disk_trouble():
                 self._publish(aside, target)
         return Stored(size, digest.digest(), VERSION)
@@ -220,21 +215,6 @@ class _Pieces(Iterator[bytes]):
 
     def __del__(self) -> None:
         self.close()
-
-
-def _go_on_writing(descriptor: int, begun: int, size_bytes: int) -> None:
-    """Let the disk work while the rest is still being sealed: the sync at the end waits less.
-
-    On Linux this advice starts writing, and drops from memory only what is on disk already. What was
-    written this moment is not; what lies further back is, and a large object would else take the
-    place of all that others read. Where there is no such advice, nothing is lost but time.
-    """
-    kept = max(size_bytes - CACHED_BYTES, 0)
-    dropped = max(kept - CACHED_BYTES, 0)
-    with suppress(OSError, AttributeError):
-        os.posix_fadvise(descriptor, begun, size_bytes - begun, os.POSIX_FADV_DONTNEED)
-        if kept > dropped:
-            os.posix_fadvise(descriptor, dropped, kept - dropped, os.POSIX_FADV_DONTNEED)
 
 
 def _reading(error: OSError, key: str) -> ObjectMissing | StoreUnreadable:

@@ -13,7 +13,8 @@ from uuid import UUID
 import pytest
 
 from tests.contracts.object_store_contract import ObjectStoreContract
-from vault.directory import CACHED_BYTES, WINDOW_BYTES, DirectoryStore
+from vault.behind import CACHED_BYTES, WINDOW_BYTES
+from vault.directory import DirectoryStore
 from vault.store import StoreUnwritable, derived_key, new_original_key
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,7 @@ def test_another_process_opens_what_one_has_stored(store: DirectoryStore, tmp_pa
 _STOPS_HALF_WAY = """
 import sys, time
 from pathlib import Path
-from vault.directory import CACHED_BYTES, WINDOW_BYTES, DirectoryStore
+from vault.directory import DirectoryStore
 
 def pieces():
     yield b"x" * 1_000_000
@@ -109,7 +110,7 @@ def test_a_process_killed_in_the_middle_of_a_put_leaves_nothing_under_the_key(
 _DISK_OF_ONE_MEGABYTE = """
 import resource, sys
 from pathlib import Path
-from vault.directory import CACHED_BYTES, WINDOW_BYTES, DirectoryStore
+from vault.directory import DirectoryStore
 from vault.store import StoreUnwritable
 
 store = DirectoryStore(Path(sys.argv[1]))
