@@ -19,7 +19,6 @@ import os
 import selectors
 import socket
 import struct
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -48,9 +47,6 @@ _LIBRARY.send.restype = ctypes.c_ssize_t
 _NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 _MANY = 8
 """Callers in one transaction from which on a thread waits for its end."""
-_SLOW_SECONDS = 0.004
-"""A commit that takes longer is worth waiting for more callers, for this share of its time:"""
-_LINGER = 0.25
 _Asked = list[tuple[socket.socket, Entry]]
 _MAX_PATH = 100
 """Bytes of a socket's path: the kernel takes 108, others 104."""
@@ -138,20 +134,16 @@ def serve(listening: socket.socket, appender: Appender, *, until: int) -> None:
     """Append what callers send, all that waits in one transaction, until the descriptor ``until`` can be read.
 
     Where many ask at once, a thread waits for the disk while the next callers' requests are read and prepared
-    here; where few do, handing over would take longer than it spares. Where the disk takes long, those whom
-    it has just answered get a part of that time to ask again: else two halves of the callers take turns, and
-    each commit is for one of them.
+    here; where few do, handing over would take longer than it spares.
     """
     with selectors.DefaultSelector() as ready, closing(Committer()) as committer:
         for waited in (until, listening, committer.ended):
             ready.register(waited, selectors.EVENT_READ)
         asked: _Asked = []
         under_way: _Asked = []
-        begun = awaited_until = 0.0
-        callers = 0
         while True:
             goes_on, is_over = True, False
-            for key, _ in ready.select(max(0.0, awaited_until - time.monotonic()) if asked and not under_way else None):
+            for key, _ in ready.select():
                 goes_on &= key.fileobj != until
                 is_over |= key.fileobj == committer.ended
                 if key.fileobj is listening:
@@ -160,17 +152,14 @@ def serve(listening: socket.socket, appender: Appender, *, until: int) -> None:
                     asked += _take(ready, key.fileobj, key.data, appender)
             if under_way and (is_over or not goes_on):
                 _tell(under_way, committer.take(), appender)
-                now = time.monotonic()
-                callers = len(under_way) + len(asked)
-                awaited_until = now + (now - begun) * _LINGER if now - begun > _SLOW_SECONDS else 0.0
                 under_way = []
             if not goes_on:
                 return
-            if asked and not under_way and (len(asked) >= callers or time.monotonic() >= awaited_until):
+            if asked and not under_way:
                 if len(asked) < _MANY:
                     _answer(asked, appender)
                 elif _begin(asked, appender, committer):
-                    under_way, begun = asked, time.monotonic()
+                    under_way = asked
                 asked = []
 
 
