@@ -1,28 +1,33 @@
 """How long requests wait for the audit log, as ``Server-Timing`` says, with 16 readers and an import running.
 
 Sixteen clients open records one after the other, each access logged before a byte of it leaves, while
-another client sends documents in without a pause; once as fast as they are answered, when no
-processor has time left, and once with a rest after each record. The baseline is the
-bare group commit of ``benchmarks.audit_append`` with 16 writers on the same disk, nothing else going on.
+``muniment import`` takes a folder in and what it took is read; once as fast as they are answered, when no
+processor has time left, and once with a rest after each record, as people look at what they opened. The baseline
+is the bare group commit of ``benchmarks.audit_append`` with 16 writers on the same disk, nothing else going on.
 """
 
 import os
 import re
+import subprocess
 import tempfile
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.audit_append import BareLoop, drive, fresh
-from benchmarks.documents import born_digital
+from benchmarks.documents import Document, born_digital
 from benchmarks.figures import Figure, percentile
 from benchmarks.installation import Installation, installed
-from tests.support.server import Client
+from tests.support.server import MUNIMENT, Client
 
 READERS = 16
 KNOWN = 40
 PAUSE_SECONDS = 1.0
+IMPORTED_A_SECOND = 200
+"""How many documents lie ready for each second: more than are taken in, so that the import does not end before."""
 _WAIT = re.compile(r"log;dur=([0-9.]+)")
 
 
@@ -33,10 +38,14 @@ def run(*, quick: bool) -> list[Figure]:
     figures = []
     with installed() as installation:
         known = _prepare(installation)
+        documents = iter(born_digital(KNOWN + 2 * int(seconds * IMPORTED_A_SECOND))[KNOWN:])
         for pause, said in ((0.0, "who never rest"), (PAUSE_SECONDS, f"each every {PAUSE_SECONDS} s")):
-            with Syncs(installation.server.data.parent) as syncs:
-                waits, imported = _read(installation, known, seconds, pause)
-            told = f"{len(waits) / seconds:.0f} requests and {imported / seconds:.1f} uploads a second"
+            ready = islice(documents, int(seconds * IMPORTED_A_SECOND))
+            with _importing(installation, ready), Syncs(installation.server.data.parent) as syncs:
+                before = sum(installation.states().values())
+                waits = _read(installation, known, seconds, pause)
+                imported = sum(installation.states().values()) - before
+            told = f"{len(waits) / seconds:.0f} requests and {imported / seconds:.0f} files taken in a second"
             figures += [
                 Figure(
                     what=f"wait for the log, {READERS} readers {said} ({told}), p{share}",
@@ -100,9 +109,29 @@ def _prepare(installation: Installation) -> list[str]:
     return ids
 
 
-def _read(installation: Installation, known: list[str], seconds: float, pause: float) -> tuple[list[float], int]:
+@contextmanager
+def _importing(installation: Installation, documents: Iterable[Document]) -> Iterator[None]:
+    """An import that has begun, and ends with the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        for document in documents:
+            (Path(folder) / document.name).write_bytes(document.data)
+        words = [MUNIMENT, "--data", str(installation.server.data), "--as", "clerk", "import", folder]
+        before = sum(installation.states().values())
+        with subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as process:
+            try:
+                while sum(installation.states().values()) == before:
+                    assert process.poll() is None
+                    time.sleep(0.05)
+                yield
+                assert process.poll() is None, "the import ended before the readers did"
+            finally:
+                process.terminate()
+
+
+def _read(installation: Installation, known: list[str], seconds: float, pause: float) -> list[float]:
     waits: list[float] = []
-    imported = 0
     end = time.monotonic() + seconds
 
     def read(mine: int) -> None:
@@ -119,19 +148,9 @@ def _read(installation: Installation, known: list[str], seconds: float, pause: f
                 turn += 1
                 time.sleep(pause)
 
-    def bring() -> None:
-        nonlocal imported
-        with closing(Client(installation.server, installation.token)) as client:
-            for number, document in enumerate(born_digital(5_000)[KNOWN:]):
-                if time.monotonic() >= end:
-                    return
-                assert client.put_file(document.name, document.data).status == 202
-                imported = number + 1
-
     threads = [threading.Thread(target=read, args=(mine,)) for mine in range(READERS)]
-    threads.append(threading.Thread(target=bring))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return waits, imported
+    return waits

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Unavailable
+from core.priority import give_way
 from ingest import cage, memory
 from ingest.extraction import NotAnExtraction, Trouble, expect
 from ingest.fonts import FONT_FOLDERS
@@ -27,8 +28,6 @@ from ingest.inspect import MIB, Limits
 
 _START_SECONDS = 30.0
 _WATCH_SECONDS = 0.1
-_ATTEMPTS = 4
-_AGAIN_SECONDS = 0.11
 _KEEP_SHARE = 0.6
 """A child that holds more than this share of its memory between two documents is replaced."""
 _STARTER = ThreadPoolExecutor(1, thread_name_prefix="extraction-starter")
@@ -203,7 +202,7 @@ class Driver:
             )
             self._process = starting.result()
             if self._niceness:
-                _make_nice(self._process.pid, self._niceness)
+                give_way(self._niceness, self._process.pid)
         except OSError as error:
             self.folder = folder
             self.kill()
@@ -242,24 +241,3 @@ class Driver:
 
 def _memory_trouble(limits: Limits) -> Trouble:
     return Trouble("memory_limit", f"It was stopped for taking more than {limits.memory_bytes // MIB} MiB.")
-
-
-def _make_nice(pid: int, niceness: int) -> None:
-    """Have a child that leads a session of its own give way to everybody else on the machine.
-
-    Where Linux groups processes by session (``sched_autogroup_enabled``), niceness counts only among those of one
-    session: the child alone would get as much of a processor as the whole server. So the group is made nice as well.
-    """
-    # Its threads come later and inherit it.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.setpriority(os.PRIO_PROCESS, pid, niceness)
-    for _ in range(_ATTEMPTS):
-        try:
-            Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
-            return
-        except BlockingIOError:
-            # The kernel lets one of all of them do so every tenth of a second.
-            time.sleep(_AGAIN_SECONDS)
-        except OSError:
-            # There are no such groups here, or the child has ended.
-            return

@@ -26,6 +26,7 @@ from audit.events import Actor
 from core import jobs
 from core.errors import MunimentError, NotFound
 from core.identifiers import parse_record_number
+from core.priority import give_way
 from ingest.receive import Metadata
 from ingest.retry import settle_failed
 from records import record
@@ -38,6 +39,8 @@ record_cli = typer.Typer(no_args_is_help=True, help="One record: show it, downlo
 CHUNK = 256 * 1024
 RETRIED_SOON = timedelta(seconds=15)
 """A step that failed and is tried again within this time is waited for."""
+_NICENESS = 5
+"""People at work wait less while an import takes in as much as the machine lets it."""
 _Paths = Annotated[list[Path], typer.Argument(help="Files and folders.", exists=True)]
 
 
@@ -51,6 +54,7 @@ def import_(
     document_date: Annotated[str | None, typer.Option(help="Date of all the documents, YYYY-MM-DD.")] = None,
 ) -> None:
     """Take files in. Returns when all of them are read and found, or say why not."""
+    give_way(_NICENESS)
     with opened(options_of(context)) as session:
         by = session.principal()
         metadata = Metadata(
