@@ -1,4 +1,4 @@
-"""Entry of the child processes: ``python -m app.process recorder|keeper|worker|beat|prepare`` (web: ``-m api``).
+"""Entry of the child processes: ``python -m app.process recorder|keeper|worker|prepare`` (web: ``-m api``).
 
 A child leads no life of its own: it ends when the supervisor's pipe closes or, where the
 kernel can say so, when the supervisor dies. This module imports little, as the recorder does.
@@ -146,9 +146,23 @@ def keeper(chosen: Settings, stopping: threading.Event) -> int:
 
 
 def _worker(chosen: Settings, stopping: threading.Event) -> int:
+    """The worker, with beat in a thread: it needs what is loaded here anyway, and by itself would take 40 MiB."""
     from app.worker import run
 
-    return run(chosen, stopping)
+    def tick() -> None:
+        try:
+            beat(chosen, stopping)
+        except Exception as error:
+            log.critical("the process ends: beat does not go on", extra={"code": type(error).__name__})
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    beating = threading.Thread(target=tick, name="beat")
+    beating.start()
+    try:
+        return run(chosen, stopping)
+    finally:
+        stopping.set()
+        beating.join()
 
 
 def beat(chosen: Settings, stopping: threading.Event) -> int:
@@ -161,8 +175,9 @@ _CHILDREN: dict[str, Child] = {
     "recorder": _recorder,
     "keeper": keeper,
     "worker": _worker,
-    "beat": beat,
 }
+_HELD_BY = {"worker": ("worker", "beat")}
+"""As whom a child holds leases and jobs, where not only under its own name."""
 
 
 def _void(chosen: Settings, name: str, pid: int) -> None:
@@ -172,9 +187,10 @@ def _void(chosen: Settings, name: str, pid: int) -> None:
 
     runtime = build(chosen)
     with runtime.main.write() as session:
-        ended = leases.holders_of(name, pid)
-        leases.void_matching(session, ended)
-        jobs.release_held_by(session, ended, at=runtime.clock.now())
+        for held_as in _HELD_BY.get(name, (name,)):
+            ended = leases.holders_of(held_as, pid)
+            leases.void_matching(session, ended)
+            jobs.release_held_by(session, ended, at=runtime.clock.now())
     runtime.close()
 
 

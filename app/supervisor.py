@@ -1,7 +1,7 @@
 """``muniment serve``: starts the processes of Muniment, watches them, and stops them in order.
 
-Children: the recorder, the keeper, the worker, beat and the web server. A child that dies is started
-again, ever later where it keeps dying. The lease of a child that was seen to end is voided at once,
+Children: the recorder, the keeper, the worker, in which beat is a thread, and the web server. A child that dies
+is started again, ever later where it keeps dying. The lease of a child that was seen to end is voided at once,
 so that its work goes on without waiting. A child ends when the supervisor does (its pipe
 closes, and the kernel signals it).
 
@@ -25,7 +25,7 @@ from app.settings import Settings
 
 log = logging.getLogger("muniment.supervisor")
 
-ORDER = ("recorder", "keeper", "worker", "beat", "web")
+ORDER = ("recorder", "keeper", "worker", "web")
 """In which children start; they stop the other way round, so that nothing is accepted that cannot be logged."""
 _EMBEDDED_ONLY = frozenset({"recorder"})
 """Not where the log lies in a database of many machines."""

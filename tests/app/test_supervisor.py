@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,18 @@ def test_a_child_that_is_killed_comes_back(server: Serving, name: str):
     others = {other: pid for other, pid in server.pids().items() if other != name}
     assert all(is_alive(pid) for pid in others.values())
     assert "child ended, starting it again" in server.log.read_text()
+
+
+def test_beat_lives_in_the_worker_and_comes_back_with_it(server: Serving):
+    def beats() -> bool:
+        with closing(sqlite3.connect(server.folder / "db" / "main.db", timeout=10)) as database:
+            row = database.execute("SELECT holder FROM process_leases WHERE name = 'beat'").fetchone()
+        return row is not None and row[0].split("/")[1:3] == ["beat", str(server.pids().get("worker"))]
+
+    wait_until(beats, 40, server)
+    server.kill("worker")
+    # Its lease would run out after a minute; it is voided at once.
+    wait_until(lambda: beats() and server.is_ready(), 40, server)
 
 
 def test_a_second_server_on_the_folder_is_refused(server: Serving):

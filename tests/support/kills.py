@@ -96,7 +96,7 @@ def import_with_kills(folder: Path, *, documents: int, kills: int, seed: int) ->
             uploads.wait_for(due, 120)
             time.sleep(chance.random())
             # Each kind once before any twice, so that three kills already say something.
-            names = [*CHILDREN[:2], EVERYTHING, "web", "recorder", "beat"]
+            names = [*CHILDREN[:2], EVERYTHING, "web", "recorder"]
             killed.append(names[number] if number < len(names) else chance.choice(names))
             _kill(running, killed[-1])
         uploads.wait_for(documents, 300)

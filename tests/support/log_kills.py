@@ -28,7 +28,7 @@ from tests.support.archive import Archive
 from tests.support.serving import Serving, processes_of, start, wait_until
 
 KILLS_IN_A_LIFE = 32
-CHANCES = ("recorder", "recorder", "recorder", "keeper", "keeper", "keeper", "web", "worker", "beat")
+CHANCES = ("recorder", "recorder", "recorder", "keeper", "keeper", "keeper", "web", "worker", "worker")
 """Children, those that write the log more often."""
 EARLY = 0.15
 """Share of the lives that end while the server starts."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parent.parent.parent
-CHILDREN = ("keeper", "worker", "beat", "web", "recorder")
+CHILDREN = ("keeper", "worker", "web", "recorder")
 
 
 @dataclass
