@@ -46,8 +46,8 @@ def new_id() -> UUID:
 
 
 def new_request_id() -> str:
-    """Twelve letters and digits of some 71 random bits: one of a kind, and short, since entries of the log name it."""
-    return secrets.token_urlsafe(9).translate(_PLAIN)
+    """Eleven letters and digits of some 63 random bits: one of a kind, and short, since entries of the log name it."""
+    return secrets.token_urlsafe(8).translate(_PLAIN)
 
 
 def new_record_number() -> str:

@@ -111,7 +111,7 @@ def test_every_answer_carries_the_protecting_headers(shared_office: Office, path
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["cache-control"] == "no-store"
-    assert re.fullmatch("[0-9A-Za-z]{12}", headers["muniment-request"])
+    assert re.fullmatch("[0-9A-Za-z]{11}", headers["muniment-request"])
     assert "server" not in headers
 
 
