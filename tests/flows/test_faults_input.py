@@ -192,7 +192,7 @@ def test_a_full_disk_refuses_and_harms_nothing(fresh_archive: Archive, monkeypat
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vault.directory.write_all", full)
+    monkeypatch.setattr("vault.behind.write_all", full)
     with pytest.raises(StoreUnwritable):
         archive.receive(GOOD)
     monkeypatch.undo()
