@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from celery import Celery
+from kombu import Exchange, Queue
 
 from app.broker import SCHEME
 from app.folders import folder_of
@@ -54,6 +55,7 @@ def make(settings: Settings, *, concurrency: int = 1) -> Celery:
         worker_pool="threads",
         worker_hijack_root_logger=False,
         task_default_queue=TICKS,
+        task_queues=[_unanswered(f"look-{queue}") for queue in WORKED_BY_WORKER],
         task_acks_late=False,
         task_create_missing_queues=True,
         event_queue_exclusive=False,
@@ -72,6 +74,12 @@ def make(settings: Settings, *, concurrency: int = 1) -> Celery:
         beat_schedule_filename=str(folder.run / "beat-schedule"),
     )
     return app
+
+
+def _unanswered(name: str) -> Queue:
+    """A queue whose messages are gone once they are taken: the broker notes each that is to be answered, for one who
+    ends before that; here beat says the same a few seconds later."""
+    return Queue(name, Exchange(name, type="direct"), routing_key=name, no_ack=True)
 
 
 def messages_of(queues: Iterable[str]) -> list[str]:

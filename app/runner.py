@@ -8,7 +8,7 @@ its job back with a growing delay; one that the state of things forbids for good
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from uuid import UUID
 
 from app.runtime import Runtime
@@ -56,32 +56,38 @@ class Runner:
 
     def run_one(self, queues: Sequence[str]) -> bool:
         """Run the most urgent job of the first queue that has any; ``False`` where none is ready."""
-        with self._runtime.main.read() as session:
-            waiting = jobs.waiting(session, at=self._runtime.clock.now())
-        return any(self._run_of(queue) for queue in queues if queue in waiting)
+        if not self._runtime.settings.is_distributed:
+            # Whoever claims is the only one who writes meanwhile. Beside servers to look first is but one more message.
+            with self._runtime.main.read() as session:
+                waiting = jobs.waiting(session, at=self._runtime.clock.now())
+            queues = [queue for queue in queues if queue in waiting]
+            if not queues:
+                return False
+        with ExitStack() as held:
+            claims = self._claim(queues, held)
+            self._running.update(claim.id for claim in claims)
+            for claim in claims:
+                try:
+                    self._run(claim)
+                finally:
+                    self._running.discard(claim.id)
+        return bool(claims)
 
-    def _run_of(self, queue: str) -> bool:
-        limit = self._limits.get(queue)
-        if limit is None:
-            return self._claim_and_run(queue)
-        if not limit.acquire(blocking=False):
-            return False
-        try:
-            return self._claim_and_run(queue)
-        finally:
-            limit.release()
-
-    def _claim_and_run(self, queue: str) -> bool:
+    def _claim(self, queues: Sequence[str], held: ExitStack) -> list[Claim]:
+        """The most urgent job of the first queue that has any; its place among those of the queue is ``held``."""
         now = self._runtime.clock.now()
         with self._runtime.main.write(beside=True) as session:
-            claims = jobs.claim(session, queue=queue, holder=self._holder, at=now)
-        self._running.update(claim.id for claim in claims)
-        for claim in claims:
-            try:
-                self._run(claim)
-            finally:
-                self._running.discard(claim.id)
-        return bool(claims)
+            for queue in queues:
+                with ExitStack() as place:
+                    limit = self._limits.get(queue)
+                    if limit is not None:
+                        if not limit.acquire(blocking=False):
+                            continue
+                        place.callback(limit.release)
+                    if claims := jobs.claim(session, queue=queue, holder=self._holder, at=now):
+                        held.enter_context(place.pop_all())
+                        return claims
+        return []
 
     def _run(self, claim: Claim) -> None:
         try:

@@ -1,6 +1,7 @@
 """What the distributed shape costs our own processes: processor seconds a document, beside the embedded shape.
 
-Both shapes get the same documents in the same run, after the same ones to load libraries by. Counted are
+Both shapes get the same documents in the same run, after the same ones to load libraries by: as many as it
+takes until every worker has read some, for a worker that begins later would be counted. Counted are
 all processes of Muniment with their extraction children, dead ones too; the servers that they stand on
 are not. The servers are those of ``make services``.
 """
@@ -14,15 +15,20 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import distinct, func, select
+
+from app.runtime import Runtime
 from benchmarks.documents import Document, born_digital, source
 from benchmarks.figures import Figure
 from benchmarks.installation import installed
+from core import jobs
+from ingest.retry import READ
 from tests.support.cluster_kills import wait_until_idle
 from tests.support.distributed import Cluster, Servers, cluster
 from tests.support.server import Client, descendants
 
 DOCUMENTS, FEW = 300, 30
-WARM = 150
+WARM, MOST_WARM = 240, 480
 IN_TURN = 30
 CLIENTS = 2
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -36,6 +42,8 @@ class _Shape:
     token: str
     pids: Callable[[], Iterable[int]]
     wait_until_done: Callable[[], None]
+    is_warm: Callable[[], bool] = lambda: True
+    """Whether every worker has read something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +54,22 @@ class _Web:
 def run(*, quick: bool) -> list[Figure]:
     """Processor seconds a document in each shape, and how long it took."""
     count = FEW if quick else DOCUMENTS
-    documents = born_digital(WARM + count)
+    documents = born_digital(MOST_WARM + count)
     with embedded() as one, distributed() as other:
-        for shape in (one, other):
-            _send(shape, documents[:WARM])
-            shape.wait_until_done()
+        begun = 0
+        while begun < WARM or not other.is_warm():
+            if begun == MOST_WARM:
+                raise RuntimeError("a worker has read nothing yet: there is nothing to compare")
+            for shape in (one, other):
+                _send(shape, documents[begun : begun + IN_TURN])
+                shape.wait_until_done()
+            begun += IN_TURN
         own, theirs = _Spent(), _Spent()
         # In turns: whatever else the machine does falls on both.
-        for start in range(WARM, len(documents), IN_TURN):
-            own.add(one, documents[start : start + IN_TURN])
-            theirs.add(other, documents[start : start + IN_TURN])
+        for start in range(begun, begun + count, IN_TURN):
+            these = documents[start : min(start + IN_TURN, begun + count)]
+            own.add(one, these)
+            theirs.add(other, these)
     return [
         Figure(
             what=f"distributed: processor seconds of our processes a document ({count} of {source()})",
@@ -111,7 +125,8 @@ def distributed() -> Iterator[_Shape]:
         cluster(Path(name) / "shape", Servers.of_make_services()) as running,
     ):
         running.new_token()
-        running.start_all(webs=2, workers=os.cpu_count() or 1)
+        workers = os.cpu_count() or 1
+        running.start_all(webs=2, workers=workers)
         runtime = running.runtime()
         try:
             yield _Shape(
@@ -119,9 +134,17 @@ def distributed() -> Iterator[_Shape]:
                 running.token,
                 lambda: _family(running),
                 lambda: wait_until_idle(runtime),
+                lambda: _readers(runtime) == workers,
             )
         finally:
             runtime.close()
+
+
+def _readers(runtime: Runtime) -> int:
+    """How many workers have read something."""
+    with runtime.main.read() as session:
+        read = select(func.count(distinct(jobs.Job.holder))).where(jobs.Job.name == READ, jobs.Job.state == jobs.DONE)
+        return session.scalar(read) or 0
 
 
 def _family(running: Cluster) -> list[int]:

@@ -85,21 +85,26 @@ _ADD = insert(_JOBS)
 _READY = (_JOBS.c.state == READY) & (_JOBS.c.ready_at <= AT)
 _WAITING = select(_JOBS.c.queue).where(_READY).distinct()
 _NEXT = (
-    select(_JOBS.c.id, _JOBS.c.name, _JOBS.c.arguments, _JOBS.c.attempts, _JOBS.c.queue, _JOBS.c.priority)
+    select(_JOBS.c.id)
     .where(_JOBS.c.queue == bindparam("in_queue"), _READY)
     .order_by(_JOBS.c.priority, _JOBS.c.ready_at)
     .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
+    # Apart, so that it is run once, however the rest is planned.
+    .cte("next_ones")
 )
-_LEASE = (
+_CLAIM = (
     update(_JOBS)
-    .where(_JOBS.c.id.in_(bindparam("ids", expanding=True)))
+    .where(_JOBS.c.id == _NEXT.c.id)
     .values(
         state=LEASED,
         holder=bindparam("by"),
         lease_until=bindparam("until"),
         attempts=_JOBS.c.attempts + 1,
         key=None,
+    )
+    .returning(
+        _JOBS.c.id, _JOBS.c.name, _JOBS.c.arguments, _JOBS.c.attempts, _JOBS.c.queue, _JOBS.c.priority, _JOBS.c.ready_at
     )
 )
 _HELD = (_JOBS.c.id == bindparam("job")) & (_JOBS.c.holder == bindparam("by")) & (_JOBS.c.state == LEASED)
@@ -110,6 +115,11 @@ _FINISH_ALL = (
         _JOBS.c.id.in_(bindparam("jobs", expanding=True)), _JOBS.c.holder == bindparam("by"), _JOBS.c.state == LEASED
     )
     .values(state=DONE, ended_at=AT, lease_until=None, error_code=None)
+)
+_SETTLE = (
+    update(_JOBS)
+    .where(_JOBS.c.key.in_(bindparam("keys", expanding=True)), _READY)
+    .values(state=DONE, ended_at=AT, key=None, error_code=None)
 )
 _HOLDS = select(_JOBS.c.id).where(_HELD)
 _ONCE: dict[str, Any] = {}
@@ -181,10 +191,12 @@ def _once(session: WriteSession) -> Any:
 
 def claim(session: WriteSession, *, queue: str, holder: str, at: datetime, limit: int = 1) -> list[Claim]:
     """Lease up to ``limit`` ready jobs of a queue, the most urgent and oldest first."""
-    rows = session.execute(_NEXT, {"in_queue": queue, "at": at, "most": limit}).all()
-    if rows:
-        session.execute(_LEASE, {"ids": [job.id for job in rows], "by": holder, "until": at + LEASE})
-    return [Claim(job.id, job.name, job.arguments, job.attempts + 1, job.queue, job.priority) for job in rows]
+    values = {"in_queue": queue, "at": at, "most": limit, "by": holder, "until": at + LEASE}
+    rows = session.connection().execute(_CLAIM, values).all()
+    if len(rows) > 1:
+        # They come as they were changed.
+        rows = sorted(rows, key=lambda job: (job.priority, job.ready_at))
+    return [Claim(job.id, job.name, job.arguments, job.attempts, job.queue, job.priority) for job in rows]
 
 
 def renew(session: WriteSession, *, holder: str, at: datetime, running: Collection[UUID] | None = None) -> int:
@@ -215,6 +227,14 @@ def finish_all(session: WriteSession, job_ids: Collection[UUID], *, holder: str,
     """Mark leased jobs as done, by one statement; those of which the lease was lost stay as they are."""
     if job_ids:
         session.connection().execute(_FINISH_ALL, {"jobs": list(job_ids), "by": holder, "at": at})
+
+
+def settle(session: WriteSession, keys: Collection[str], *, at: datetime) -> None:
+    """Mark as done what waits under these keys: all of it was just done in this transaction.
+
+    Only for a transaction that no other may write beside: what is promised after it needs a job of its own.
+    """
+    session.connection().execute(_SETTLE, {"keys": list(keys), "at": at})
 
 
 def holds(session: ReadSession, job_id: UUID, *, holder: str) -> bool:

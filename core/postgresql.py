@@ -128,7 +128,7 @@ class PostgresDatabase:
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
         with plain_errors(), ReadSession(self._readers, autoflush=False) as session:
-            _begin(session, _READING)
+            _begin(session)
             yield session
 
     @contextmanager
@@ -315,9 +315,12 @@ def _checked(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _begin(session: ReadSession, beginning: str) -> None:
-    """Begin now, once more on a new connection where the pooled one turns out to be dead."""
-    options = {_BEGINNING: beginning}
+def _begin(session: ReadSession, beginning: str | None = None) -> None:
+    """Begin now, once more on a new connection where the pooled one turns out to be dead.
+
+    Without ``beginning`` as the session's engine says: to set it for a connection takes as long as to send it.
+    """
+    options = None if beginning is None else {_BEGINNING: beginning}
     try:
         session.connection(execution_options=options)
     except DBAPIError as error:

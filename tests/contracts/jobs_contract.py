@@ -181,6 +181,43 @@ class JobsContract:
             assert jobs.renew(session, holder="new", at=later) == 1
             assert jobs.finish(session, job, holder="new", at=later)
 
+    def test_what_is_settled_is_done_and_what_runs_or_waits_for_its_time_or_under_another_key_stays(
+        self, database: Database
+    ) -> None:
+        with database.write() as session:
+            running = jobs.add(session, "work.do", queue="q", at=AT, key="a")
+        with database.write(beside=True) as session:
+            assert [claim.id for claim in jobs.claim(session, queue="q", holder="h", at=AT)] == [running]
+        with database.write() as session:
+            for key in ("a", "b"):
+                jobs.add(session, "work.do", queue="q", at=AT, key=key)
+            other = jobs.add(session, "work.do", queue="q", at=AT, key="c")
+            jobs.add(session, "work.do", queue="q", at=AT, key="d", ready_at=AT + timedelta(seconds=1))
+            jobs.settle(session, ["a", "b", "d"], at=AT)
+        with database.write() as session:
+            assert jobs.counts(session) == {("q", jobs.DONE): 2, ("q", jobs.LEASED): 1, ("q", jobs.READY): 2}
+            anew = jobs.add(session, "work.do", queue="q", at=AT, key="a")
+            assert anew is not None
+        with database.write(beside=True) as session:
+            assert {claim.id for claim in jobs.claim(session, queue="q", holder="h", at=AT, limit=9)} == {other, anew}
+            assert jobs.renew(session, holder="h", at=AT) == 3
+
+    def test_of_several_claimed_at_once_the_most_urgent_and_then_the_oldest_comes_first(
+        self, database: Database
+    ) -> None:
+        with database.write() as session:
+            usual = [
+                jobs.add(session, "work.do", queue="q", at=AT, ready_at=AT - timedelta(seconds=age))
+                for age in (1, 3, 2)
+            ]
+            urgent = jobs.add(session, "work.do", queue="q", at=AT, priority=0)
+        with database.write(beside=True) as session:
+            first = jobs.claim(session, queue="q", holder="h", at=AT, limit=3)
+        assert [claim.id for claim in first] == [urgent, usual[1], usual[2]]
+        assert {claim.attempts for claim in first} == {1}
+        with database.write(beside=True) as session:
+            assert [claim.id for claim in jobs.claim(session, queue="q", holder="h", at=AT, limit=3)] == [usual[0]]
+
     def test_of_many_who_take_a_process_lease_at_once_one_has_it(self, database: Database) -> None:
         for _ in range(5):
             together = threading.Barrier(5, timeout=60)

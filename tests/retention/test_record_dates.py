@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from accounts.principal import NotAllowed
 from app import date_jobs, simulating
+from core import jobs
 from core.errors import Invalid, NotFound
 from core.jobs import Job
 from records import case_file, placement
@@ -247,6 +248,25 @@ def test_the_job_of_the_table_drains_the_marks(office: Archive) -> None:
         assert session.scalar(select(func.count()).select_from(Undated)) == 0
         assert session.get(Record, record.id) is not None
     assert dated(office, record.id).retain_through == date(2033, 12, 31)
+
+
+def test_one_run_settles_all_jobs_that_wait_for_the_same_and_a_later_change_has_its_own(office: Archive) -> None:
+    record = office.receive(b"x", "x.txt", record_class="supplier_invoice", document_date=date(2025, 1, 1))
+    office.settle_reading(record.id)
+    with office.runtime.main.write() as session:
+        # As several of them wait on PostgreSQL.
+        for part in "07f":
+            jobs.add(session, date_jobs.DATE, queue="maintenance", at=office.now, key=f"{date_jobs.DATE}/{part}")
+        waits = select(Job.key).where(Job.name == date_jobs.DATE, Job.state == jobs.READY)
+        before = set(session.scalars(waits))
+    assert len(before & set(date_jobs.MARKED)) == 4
+    date_jobs.date_marked(office.runtime)
+    with office.runtime.main.read() as session:
+        # Of the whole entity, since its schedule is new.
+        assert set(session.scalars(waits)) == before - set(date_jobs.MARKED)
+    decide(office, record.id, record_class="customer_invoice")
+    with office.runtime.main.read() as session:
+        assert len(set(session.scalars(waits)) & set(date_jobs.MARKED)) == 1
 
 
 def test_a_simulation_is_stale_as_soon_as_the_schedule_or_the_draft_is_another(office: Archive) -> None:
