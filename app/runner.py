@@ -8,7 +8,7 @@ its job back with a growing delay; one that the state of things forbids for good
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from uuid import UUID
 
 from app.runtime import Runtime
@@ -63,31 +63,42 @@ class Runner:
             queues = [queue for queue in queues if queue in waiting]
             if not queues:
                 return False
-        with ExitStack() as held:
-            claims = self._claim(queues, held)
-            self._running.update(claim.id for claim in claims)
-            for claim in claims:
-                try:
-                    self._run(claim)
-                finally:
-                    self._running.discard(claim.id)
-        return bool(claims)
+        with self._claimed(queues) as claim:
+            if claim is None:
+                return False
+            self._running.add(claim.id)
+            try:
+                self._run(claim)
+            finally:
+                self._running.discard(claim.id)
+        return True
 
-    def _claim(self, queues: Sequence[str], held: ExitStack) -> list[Claim]:
-        """The most urgent job of the first queue that has any; its place among those of the queue is ``held``."""
+    @contextmanager
+    def _claimed(self, queues: Sequence[str]) -> Iterator[Claim | None]:
+        """The most urgent job of the first queue that has any, with its place among those of the queue."""
         now = self._runtime.clock.now()
-        with self._runtime.main.write(beside=True) as session:
-            for queue in queues:
-                with ExitStack() as place:
-                    limit = self._limits.get(queue)
-                    if limit is not None:
-                        if not limit.acquire(blocking=False):
-                            continue
-                        place.callback(limit.release)
-                    if claims := jobs.claim(session, queue=queue, holder=self._holder, at=now):
-                        held.enter_context(place.pop_all())
-                        return claims
-        return []
+        held: set[threading.Semaphore] = set()
+        try:
+            free = [queue for queue in queues if self._has_place(queue, held)]
+            with self._runtime.main.write(beside=True) as session:
+                claim = jobs.claim_first(session, queues=free, holder=self._holder, at=now)
+            own = self._limits.get(claim.queue) if claim is not None else None
+            for unused in held - {own}:
+                held.discard(unused)
+                unused.release()
+            yield claim
+        finally:
+            for limit in held:
+                limit.release()
+
+    def _has_place(self, queue: str, held: set[threading.Semaphore]) -> bool:
+        limit = self._limits.get(queue)
+        if limit is None or limit in held:
+            return True
+        if limit.acquire(blocking=False):
+            held.add(limit)
+            return True
+        return False
 
     def _run(self, claim: Claim) -> None:
         try:

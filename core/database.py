@@ -13,6 +13,7 @@ long as to run it.
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 from uuid import UUID
 
@@ -114,7 +115,22 @@ def insert_for(session: WriteSession, table: type[DeclarativeBase] | Table) -> A
 
     SQLAlchemy has one for each database, and both take the same words.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    return _insert_of(session.get_bind().dialect.name, table)
+
+
+def insert_unless(session: WriteSession, table: Table, column: str) -> Any:
+    """An INSERT, built once, that does nothing where another row has the same ``column``; ``rowcount`` tells."""
+    return _unless(session.get_bind().dialect.name, table, column)
+
+
+@lru_cache(maxsize=64)
+def _unless(dialect: str, table: Table, column: str) -> Any:
+    statement = _insert_of(dialect, table).on_conflict_do_nothing(index_elements=[column])
+    return statement.execution_options(preserve_rowcount=True)
+
+
+def _insert_of(dialect: str, table: type[DeclarativeBase] | Table) -> Any:
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]

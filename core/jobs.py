@@ -7,9 +7,10 @@ a lease that runs out, or whose holder is known to have ended, puts the job back
 Handlers may run twice and look at the state of things first.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -84,29 +85,40 @@ _JOBS = cast(Table, Job.__table__)
 _ADD = insert(_JOBS)
 _READY = (_JOBS.c.state == READY) & (_JOBS.c.ready_at <= AT)
 _WAITING = select(_JOBS.c.queue).where(_READY).distinct()
-_NEXT = (
-    select(_JOBS.c.id)
-    .where(_JOBS.c.queue == bindparam("in_queue"), _READY)
-    .order_by(_JOBS.c.priority, _JOBS.c.ready_at)
-    .limit(bindparam("most", type_=Integer))
-    .with_for_update(skip_locked=True)
-    # Apart, so that it is run once, however the rest is planned.
-    .cte("next_ones")
-)
-_CLAIM = (
-    update(_JOBS)
-    .where(_JOBS.c.id == _NEXT.c.id)
-    .values(
-        state=LEASED,
-        holder=bindparam("by"),
-        lease_until=bindparam("until"),
-        attempts=_JOBS.c.attempts + 1,
-        key=None,
+
+
+@lru_cache(maxsize=8)
+def _claiming(count: int) -> Any:
+    """Leases jobs of the first of ``count`` queues that has any."""
+    having = [
+        select(_JOBS.c.queue).where(_JOBS.c.queue == bindparam(f"queue_{place}"), _READY).limit(1).scalar_subquery()
+        for place in range(count)
+    ]
+    following = (
+        select(_JOBS.c.id)
+        .where(_JOBS.c.queue == (func.coalesce(*having) if count > 1 else bindparam("queue_0")), _READY)
+        .order_by(_JOBS.c.priority, _JOBS.c.ready_at)
+        .limit(bindparam("most", type_=Integer))
+        .with_for_update(skip_locked=True)
+        # Apart, so that it is run once, however the rest is planned.
+        .cte("next_ones")
     )
-    .returning(
-        _JOBS.c.id, _JOBS.c.name, _JOBS.c.arguments, _JOBS.c.attempts, _JOBS.c.queue, _JOBS.c.priority, _JOBS.c.ready_at
+    return (
+        update(_JOBS)
+        .where(_JOBS.c.id == following.c.id)
+        .values(
+            state=LEASED,
+            holder=bindparam("by"),
+            lease_until=bindparam("until"),
+            attempts=_JOBS.c.attempts + 1,
+            key=None,
+        )
+        .returning(
+            *(_JOBS.c[name] for name in ("id", "name", "arguments", "attempts", "queue", "priority", "ready_at"))
+        )
     )
-)
+
+
 _HELD = (_JOBS.c.id == bindparam("job")) & (_JOBS.c.holder == bindparam("by")) & (_JOBS.c.state == LEASED)
 _FINISH = update(_JOBS).where(_HELD).values(state=DONE, ended_at=AT, lease_until=None, error_code=None)
 _FINISH_ALL = (
@@ -191,12 +203,25 @@ def _once(session: WriteSession) -> Any:
 
 def claim(session: WriteSession, *, queue: str, holder: str, at: datetime, limit: int = 1) -> list[Claim]:
     """Lease up to ``limit`` ready jobs of a queue, the most urgent and oldest first."""
-    values = {"in_queue": queue, "at": at, "most": limit, "by": holder, "until": at + LEASE}
-    rows = session.connection().execute(_CLAIM, values).all()
+    values = {"queue_0": queue, "at": at, "most": limit, "by": holder, "until": at + LEASE}
+    rows = session.connection().execute(_claiming(1), values).all()
     if len(rows) > 1:
         # They come as they were changed.
         rows = sorted(rows, key=lambda job: (job.priority, job.ready_at))
     return [Claim(job.id, job.name, job.arguments, job.attempts, job.queue, job.priority) for job in rows]
+
+
+def claim_first(session: WriteSession, *, queues: Sequence[str], holder: str, at: datetime) -> Claim | None:
+    """Lease the most urgent and oldest ready job of the first of these queues that has any."""
+    while queues:
+        values = {"at": at, "most": 1, "by": holder, "until": at + LEASE}
+        values |= {f"queue_{place}": queue for place, queue in enumerate(queues)}
+        job = session.connection().execute(_claiming(len(queues)), values).one_or_none()
+        if job is not None:
+            return Claim(job.id, job.name, job.arguments, job.attempts, job.queue, job.priority)
+        # Either nothing waits, or others are about to take all that waits in the first queue with any.
+        queues = queues[1:]
+    return None
 
 
 def renew(session: WriteSession, *, holder: str, at: datetime, running: Collection[UUID] | None = None) -> int:

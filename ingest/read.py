@@ -15,11 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
-from accounts.entities import LegalEntity
 from accounts.principal import Principal, system
 from audit.intake import append
 from core import jobs
-from core.database import ReadSession, WriteSession
+from core.database import WriteSession
 from core.errors import Conflict, IntegrityFailure
 from core.identifiers import new_id
 from core.jobs import Claim
@@ -28,10 +27,9 @@ from ingest.extraction import Extraction, Part, Trouble
 from ingest.extractor import Extractor, NeedsRecognition
 from ingest.receive import Receiver
 from ingest.understand import XML_TYPES, Understood, understand
-from records import capture, derived, events, names, pages, party, placement, record
+from records import capture, derived, events, field, names, pages, party, placement, record
 from records.capture import Intake, SealedFile
 from records.content import Content
-from records.field import replace_fields
 from records.record import Record, RecordVersion
 from vault.data_key import DataKey
 from vault.envelope import context
@@ -54,15 +52,13 @@ class LostLease(Conflict):
     code = "lost_lease"
 
 
-# Built once: every document is read by them.
-_TO_READ = (
-    select(Record, RecordVersion, LegalEntity.name)
-    .join(RecordVersion, RecordVersion.id == Record.current_version)
-    .join(LegalEntity, LegalEntity.id == Record.entity)
+# Built once: every document is read by it.
+_LOCKED = (
+    select(Record, RecordVersion)
+    .join(RecordVersion, RecordVersion.record == Record.id)
     .where(Record.id == bindparam("record"), RecordVersion.id == bindparam("version"))
+    .with_for_update()
 )
-_RECORD = select(Record).where(Record.id == bindparam("record")).with_for_update()
-_VERSION = select(RecordVersion).where(RecordVersion.id == bindparam("version"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,21 +87,14 @@ def read_version(
         Unavailable: the store, the log, the scanner or the child cannot be reached; run it again later.
     """
     record_id, version_id = UUID(claim.arguments["record"]), UUID(claim.arguments["version"])
-    basis = f"job:{claim.name}"
-    with content.main.read() as session:
-        found = session.execute(_TO_READ, {"record": record_id, "version": version_id}).one_or_none()
-        if found is not None:
-            row, version, own_name = found
-            with content.keys.tally.sealing():
-                key = content.keys.get(session, version_id)
-            depth = _depth(session, row)
-    if found is None:
+    work = content.open_for_work(record_id, version_id, by=READER, basis=f"job:{claim.name}")
+    if work is None:
         _finish(content, claim, holder)
         return
+    row, key, opened = work.record, work.key, work.opened
     scanned: Scanned | None = None
     malware: str | None = None
     try:
-        opened = content.open_original(record_id, by=READER, purpose="work", version=version.ordinal, basis=basis)
         scanned = scanner.passing(opened.chunks) if scanner is not None else None
         kept = _Beginning(opened.chunks if scanned is None else scanned)
         extraction = extractor.extract(
@@ -133,10 +122,10 @@ def read_version(
     finally:
         if scanned is not None:
             scanned.close()
-    if depth >= MOST_NESTED and extraction.parts and extraction.trouble is None:
+    if extraction.parts and extraction.trouble is None and _depth(content, row) >= MOST_NESTED:
         extraction = _without_parts(extraction)
     xml = kept.whole if extraction.media_type in XML_TYPES else None
-    understood = understand(extraction, original_xml=xml, own_names=(own_name,))
+    understood = understand(extraction, original_xml=xml, own_names=(work.entity_name,))
     page_object = _seal_pages(content, row.id, version_id, key, extraction)
     components = [
         _seal_component(content, row.id, version_id, key, part) for part in extraction.parts if part.kind == "component"
@@ -188,22 +177,30 @@ def _enter(
     with content.main.write(beside=True) as session, session.no_autoflush:
         if not jobs.finish(session, claim.id, holder=holder, at=now):
             raise LostLease
-        row = session.scalars(_RECORD, {"record": UUID(claim.arguments["record"])}).one()
-        version = session.scalars(_VERSION, {"version": UUID(claim.arguments["version"])}).one()
+        row, version = session.execute(
+            _LOCKED, {"record": UUID(claim.arguments["record"]), "version": UUID(claim.arguments["version"])}
+        ).one()
         if row.current_version != version.id:
             unused = [(sealed.object_key, sealed.stored.version) for sealed in components]
             return [(page_object[0], page_object[1].version), *unused]
+        # As it was captured: there is nothing to replace.
+        is_first = row.revision == 1
         placement.settle_reading(session, row, version, understood.reading, key=key, by=READER, at=now)
         if malware is not None:
             found = events.MalwareFound(
                 by=READER.actor, entity=row.entity, record=row.id, version=version.ordinal, signature=malware
             )
             append(session, found, at=now)
-        replace_fields(session, version, understood.fields, key=key, at=now)
-        party.unlink_all(session, row.id)
+        if is_first:
+            field.add_fields(session, version, understood.fields, key=key, at=now)
+        else:
+            field.replace_fields(session, version, understood.fields, key=key, at=now)
+            party.unlink_all(session, row.id)
         for name, role in understood.parties:
             party.link(session, row.id, row.entity, name, role, at=now, keys=content.keys)
-        if (old := derived.name(session, version, derived.PAGES, *page_object, at=now)) is not None:
+        if is_first:
+            derived.add(session, version, derived.PAGES, *page_object, at=now)
+        elif (old := derived.name(session, version, derived.PAGES, *page_object, at=now)) is not None:
             replaced.append(old)
             replaced += _forget_images(session, version)
         before = record.components_of(session, row.id) if components else []
@@ -311,10 +308,11 @@ def _capture_parts(
                 placement.begin(session, child, at=now)
 
 
-def _depth(session: ReadSession, row: Record) -> int:
+def _depth(content: Content, row: Record) -> int:
     depth, parent = 0, row.parent
-    while parent is not None and depth <= MOST_NESTED:
-        depth, parent = depth + 1, session.get_one(Record, parent).parent
+    with content.main.read() as session:
+        while parent is not None and depth <= MOST_NESTED:
+            depth, parent = depth + 1, session.get_one(Record, parent).parent
     return depth
 
 

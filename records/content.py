@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, select
 
+from accounts.entities import LegalEntity
 from accounts.principal import Principal
 from audit.entries import Receipt
 from audit.events import Event
@@ -31,7 +32,7 @@ from records.package_events import PackageTaken, RecordsPacked
 from records.placement import reasons_of
 from records.record import Component, Record, RecordVersion
 from records.scope_events import RecordsHandedOver
-from records.shown import Detail, HandedOver, Opened, Packed, PackedFile, Shown
+from records.shown import Detail, HandedOver, Opened, Packed, PackedFile, Shown, Work
 from vault.data_key import DataKey
 from vault.envelope import context, plain_size
 from vault.keyring import Keyring
@@ -116,6 +117,34 @@ class Content:
         else:
             chunks = read_range(self.store, _ref(chosen), key, bound, *span)
         return Opened(chunks, chosen.plain_bytes, chosen.media_type, name, chosen.sha256, receipt)
+
+    def open_for_work(self, record_id: UUID, version_id: UUID, *, by: Principal, basis: str) -> Work | None:
+        """What the program needs to read a version: its rows, its file, and the key to seal what it reads.
+
+        ``None`` where the version is not the record's current one (any more). The key is unwrapped once for both, and
+        counted with the entry that stands in the log.
+
+        Raises:
+            NotFound: its key is destroyed, or ``by`` is a person.
+            LogUnavailable: the access could not be logged; nothing was let out.
+        """
+        if by.kind != "system":
+            raise NotFound("there is no such record")
+        with self.keys.tally.reading() as account:
+            with self.main.read() as session:
+                found = session.execute(_CURRENT, {"record": record_id, "version": version_id}).one_or_none()
+                if found is None:
+                    return None
+                row, version, entity_name = found
+                key = self.keys.get(session, version.id)
+            name = open_text(key, row.id, version.id, "name", version.name_sealed)
+            # What the program reads for itself is named by its version; the digest stands in the entry that took it in.
+            receipt = self._log_opening(
+                account, row, version.ordinal, None, by, "work", basis, None, ORIGINAL, version.plain_bytes
+            )
+        chunks = read(self.store, _ref(version), key, context(row.id, version.id, ORIGINAL))
+        opened = Opened(chunks, version.plain_bytes, version.media_type, name, version.sha256, receipt)
+        return Work(row, version, entity_name, key, opened)
 
     def open_component(
         self, record_id: UUID, component_id: UUID, *, by: Principal, purpose: Purpose, request: str | None = None
@@ -643,6 +672,12 @@ class Content:
 
 
 _VERSIONS = select(RecordVersion).where(RecordVersion.id.in_(bindparam("versions", expanding=True)))
+_CURRENT = (
+    select(Record, RecordVersion, LegalEntity.name)
+    .join(RecordVersion, RecordVersion.id == Record.current_version)
+    .join(LegalEntity, LegalEntity.id == Record.entity)
+    .where(Record.id == bindparam("record"), RecordVersion.id == bindparam("version"))
+)
 
 
 def require_safe(version: RecordVersion) -> None:

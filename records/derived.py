@@ -5,9 +5,10 @@ original, so losing it costs time and nothing else.
 """
 
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, String, UniqueConstraint, bindparam, select
+from sqlalchemy import LargeBinary, String, Table, UniqueConstraint, bindparam, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.database import MainTable, ReadSession, WriteSession
@@ -71,17 +72,28 @@ def name(
         row.object_key, row.object_version = object_key, stored.version
         row.sealed_bytes, row.sha256, row.made_at = stored.size_bytes, stored.sha256, at
         return replaced
-    session.add(
-        DerivedObject(
-            id=new_id(),
-            record=version.record,
-            version=version.id,
-            part=part,
-            object_key=object_key,
-            object_version=stored.version,
-            sealed_bytes=stored.size_bytes,
-            sha256=stored.sha256,
-            made_at=at,
-        )
-    )
+    add(session, version, part, object_key, stored, at=at)
     return None
+
+
+def add(
+    session: WriteSession, version: RecordVersion, part: str, object_key: str, stored: Stored, *, at: datetime
+) -> None:
+    """Name an object that is durable in the store, where the version has none of that part."""
+    session.connection().execute(
+        _ADD,
+        {
+            "id": new_id(),
+            "record": version.record,
+            "version": version.id,
+            "part": part,
+            "object_key": object_key,
+            "object_version": stored.version,
+            "sealed_bytes": stored.size_bytes,
+            "sha256": stored.sha256,
+            "made_at": at,
+        },
+    )
+
+
+_ADD = insert(cast(Table, DerivedObject.__table__))

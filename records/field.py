@@ -64,6 +64,14 @@ class FieldValue:
     label: str | None = None
 
 
+def add_fields(
+    session: WriteSession, version: RecordVersion, values: Sequence[FieldValue], *, key: DataKey, at: datetime
+) -> None:
+    """Note what was read of a version that had not been read before."""
+    if values:
+        session.connection().execute(_ADD, [_row(version, value, key, at) for value in values])
+
+
 def replace_fields(
     session: WriteSession, version: RecordVersion, values: Sequence[FieldValue], *, key: DataKey, at: datetime
 ) -> None:
@@ -71,9 +79,7 @@ def replace_fields(
     of_version = {"version": version.id}
     kept = set(session.scalars(_KEPT, of_version))
     session.execute(_FORGET, of_version)
-    rows = [_row(version, value, key, at) for value in values if value.name not in kept]
-    if rows:
-        session.execute(_ADD, rows)
+    add_fields(session, version, [value for value in values if value.name not in kept], key=key, at=at)
 
 
 def _row(version: RecordVersion, value: FieldValue, key: DataKey, at: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ reasons are sealed under the version's key; ids, dates, amounts and states are c
 from collections.abc import Iterable
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from sqlalchemy import Index, LargeBinary, Select, String, Table, UniqueConstraint, bindparam, select
@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
 from core import jobs
-from core.database import MainTable, ReadSession, WriteSession, insert_for
+from core.database import MainTable, ReadSession, WriteSession, insert_unless
 from core.errors import NotFound
 from records import access
 
@@ -140,6 +140,9 @@ class Undated(MainTable):
     """``record``: class, file, day or state; ``fact``: what a person stated about it."""
 
 
+_UNDATED = cast(Table, Undated.__table__)
+
+
 def touch(record: Record, state: str, at: datetime) -> None:
     """Count a change, and note the state it leads to."""
     record.revision += 1
@@ -182,19 +185,11 @@ def ask_to_index(session: WriteSession, record_id: UUID, at: datetime) -> None:
 
 def ask_to_date(session: WriteSession, record_id: UUID, at: datetime, *, cause: str = "record") -> None:
     """Have the dates of a record reckoned anew, once, whatever happened to it."""
-    dialect = session.get_bind().dialect.name
-    if dialect not in _MARK:
-        _MARK[dialect] = insert_for(session, cast(Table, Undated.__table__)).on_conflict_do_nothing(
-            index_elements=["record"]
-        )
-    session.connection().execute(_MARK[dialect], {"record": record_id, "cause": cause})
+    mark = insert_unless(session, _UNDATED, "record")
+    session.connection().execute(mark, {"record": record_id, "cause": cause})
     # On PostgreSQL a job that waits already is locked by whoever asks for it until they commit: sixteen of them.
-    part = record_id.hex[-1] if dialect == "postgresql" else "all"
+    part = record_id.hex[-1] if session.get_bind().dialect.name == "postgresql" else "all"
     jobs.add(session, "retention.date", queue="maintenance", at=at, key=f"retention.date/{part}")
-
-
-_MARK: dict[str, Any] = {}
-"""By the database's dialect: what ``ask_to_date`` has built. Every capture, reading and placement runs it."""
 
 
 def get_visible(session: ReadSession, record_id: UUID, by: Principal, at: datetime) -> Record:

@@ -9,6 +9,7 @@ from uuid import UUID
 from audit.entries import Receipt
 from records.field import FieldValue
 from records.record import Component, Record, RecordVersion
+from vault.data_key import DataKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,19 @@ class Opened:
     digest: bytes
     """SHA-256 of the sealed object; an entity tag, says nothing about the plaintext."""
     receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A version that the program is to read."""
+
+    record: Record
+    version: RecordVersion
+    entity_name: str
+    """Of the legal entity that the record is of."""
+    key: DataKey
+    """Under which what is read of it is sealed."""
+    opened: Opened
 
 
 @dataclass(frozen=True, slots=True)

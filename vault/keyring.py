@@ -13,13 +13,13 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, LargeBinary, String, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ForeignKey, LargeBinary, String, Table, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.database import Database, MainTable, ReadSession, WriteSession
+from core.database import Database, MainTable, ReadSession, WriteSession, insert_unless
 from core.errors import Conflict, NotFound
 from core.identifiers import new_id
 from vault.data_key import DataKey
@@ -104,13 +104,12 @@ class Keyring:
         Raises:
             KeyExists: its subject has one.
         """
-        connection = session.connection()
-        if connection.scalar(_HAS_KEY, {"subject": key.subject}):
-            raise KeyExists(subject=key.subject)
         epoch = self._take_place(session, at)
         wrapped = wrap(self._epochs.cipher(epoch), key, epoch)
         row = {"subject": key.subject, "kind": kind, "epoch": epoch, "wrapped": wrapped, "created_at": at}
-        connection.execute(_KEEP, row)
+        # Of a subject that has one nothing is written; to look first would cost every capture a statement.
+        if session.connection().execute(insert_unless(session, _KEYS, "subject"), row).rowcount != 1:
+            raise KeyExists(subject=key.subject)
 
     def get(self, session: ReadSession, subject: UUID) -> DataKey:
         """The data key of a subject.
@@ -262,8 +261,7 @@ def _nobody(*_: object) -> None:
 
 _WRAPPED = select(WrappedKey.subject, WrappedKey.epoch, WrappedKey.wrapped)
 _WRAPPED_OF = _WRAPPED.add_columns(WrappedKey.kind).where(WrappedKey.subject.in_(bindparam("subjects", expanding=True)))
-_HAS_KEY = select(exists().where(WrappedKey.subject == bindparam("subject")))
-_KEEP = insert(WrappedKey.__table__)  # type: ignore[arg-type]
+_KEYS = cast(Table, WrappedKey.__table__)
 _HAS_ROOM = (KeyEpoch.retired_at.is_(None), KeyEpoch.issued <= bindparam("most_before"))
 _TAKE_PLACE = (
     update(KeyEpoch)

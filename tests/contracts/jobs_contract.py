@@ -202,6 +202,22 @@ class JobsContract:
             assert {claim.id for claim in jobs.claim(session, queue="q", holder="h", at=AT, limit=9)} == {other, anew}
             assert jobs.renew(session, holder="h", at=AT) == 3
 
+    def test_of_several_queues_the_first_that_has_any_ready_gives_its_most_urgent_job(self, database: Database) -> None:
+        with database.write() as session:
+            jobs.add(session, "work.do", queue="a", at=AT, ready_at=AT + timedelta(seconds=1))
+            later = jobs.add(session, "work.do", queue="b", at=AT)
+            urgent = jobs.add(session, "work.do", queue="b", at=AT, priority=0)
+            other = jobs.add(session, "work.do", queue="c", at=AT, priority=0)
+
+        def claimed(*queues: str) -> UUID | None:
+            with database.write(beside=True) as session:
+                claim = jobs.claim_first(session, queues=queues, holder="h", at=AT)
+            return claim.id if claim is not None else None
+
+        assert claimed("a") is None
+        assert claimed() is None
+        assert [claimed("a", "b", "c") for _ in range(4)] == [urgent, later, other, None]
+
     def test_of_several_claimed_at_once_the_most_urgent_and_then_the_oldest_comes_first(
         self, database: Database
     ) -> None:

@@ -11,13 +11,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, InvalidRequestError
 
 import services
+from core import jobs
 from core.database import Busy, DiskTrouble
 from core.errors import Invalid, Unavailable
 from core.leases import ProcessLease
 from core.postgresql import Away, PostgresDatabase, Refused, Uncertain, UnfitServer
 from services.server import Command
 from tests.contracts.database_contract import OPENING, DatabaseContract, count, lease, write
-from tests.contracts.jobs_contract import JobsContract
+from tests.contracts.jobs_contract import AT, JobsContract
 from tests.support import postgres
 from tests.support.postgres import Urls
 
@@ -49,6 +50,25 @@ class TestJobsOnPostgres(JobsContract):
     @pytest.fixture
     def opening(self, urls: Urls) -> str:
         return OPENING["postgresql"].format(urls.app, "main")
+
+    def test_where_another_is_about_to_take_the_only_job_of_the_first_queue_the_next_one_gives_a_job(
+        self, database: PostgresDatabase
+    ) -> None:
+        with database.write() as session:
+            jobs.add(session, "work.do", queue="a", at=AT)
+            other = jobs.add(session, "work.do", queue="b", at=AT)
+        claimed: list[jobs.Claim | None] = []
+
+        def claim_beside() -> None:
+            with database.write(beside=True) as session:
+                claimed.append(jobs.claim_first(session, queues=("a", "b"), holder="two", at=AT))
+
+        with database.write(beside=True) as session:
+            assert jobs.claim_first(session, queues=("a", "b"), holder="one", at=AT) is not None
+            beside = threading.Thread(target=claim_beside)
+            beside.start()
+            beside.join(30)
+        assert [claim.id for claim in claimed if claim] == [other]
 
 
 def _sessions_of(urls: Urls) -> None:

@@ -130,6 +130,13 @@ def _outsider(filled: Filled):
     return filled.archive.principal("outsider")
 
 
+def _work(content: Content, filled: Filled, version: UUID | None = None) -> bytes:
+    with content.main.read() as session:
+        current = session.get_one(Record, filled.record).current_version
+    work = content.open_for_work(filled.record, version or current, by=PIPELINE, basis="test")
+    return b"".join(work.opened.chunks) if work is not None else b""
+
+
 OPENINGS: dict[str, tuple[str, Opening]] = {
     "open_original": (
         "record.downloaded",
@@ -145,6 +152,7 @@ OPENINGS: dict[str, tuple[str, Opening]] = {
             c.open_original(f.record, by=_outsider(f), purpose="download", scope=f.scope).chunks,
         ),
     ),
+    "open_for_work": ("record.opened", _work),
     "reveal, under a scope": ("record.listed", lambda c, f: c.reveal([f.record], by=_outsider(f), scope=f.scope)),
     "hand_over": ("record.handed_over", lambda c, f: c.hand_over(f.scope, by=_outsider(f))),
     "open_component": (
@@ -195,6 +203,16 @@ def test_every_public_method_of_the_door_is_tried_here():
     public = {name for name in vars(Content) if not name.startswith("_")} - set(Content.__dataclass_fields__)
     # That one lets nothing out: it tells what the others did.
     assert public - {"tell_unwraps"} == {name.partition(",")[0] for name in OPENINGS}
+
+
+def test_for_work_opens_only_the_current_version_and_only_for_the_program(filled: Filled):
+    before = _size(filled)
+    assert _work(filled.content, filled, uuid4()) == b""
+    with filled.content.main.read() as session:
+        current = session.get_one(Record, filled.record).current_version
+    with pytest.raises(NotFound):
+        filled.content.open_for_work(filled.record, current, by=_clerk(filled), basis="test")
+    assert _size(filled) == before
 
 
 @EACH
