@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BindParameter, ColumnElement, ForeignKey, and_, bindparam, exists, or_, select
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
 from accounts import people, sessions
 from accounts.events import PersonReinstated, PersonSuspended
@@ -98,7 +98,9 @@ def not_suspended_throughout(
     )
 
 
-def is_active_at(person: UUID | BindParameter[UUID], at: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+def is_active_at(
+    person: UUID | BindParameter[UUID] | InstrumentedAttribute[UUID], at: datetime | BindParameter[datetime]
+) -> ColumnElement[bool]:
     """The condition that a row of ``Person`` is that person, already added and not suspended at ``at``."""
     return and_(Person.id == person, Person.added_at <= at, active_at(at, Person.id))
 

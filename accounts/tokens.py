@@ -8,7 +8,6 @@ that reaches farther or lives longer than itself.
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import JSON, ForeignKey, LargeBinary, bindparam, select
@@ -133,28 +132,15 @@ def create(
     return NewToken(row.id, secret, wanted, expires_at)
 
 
-class LiveToken(NamedTuple):
-    """What a request needs to know of the token it came with."""
-
-    id: UUID
-    person: UUID
-    scopes: list[str]
-    expires_at: datetime
-    used_on: date | None
-
-
-_NOT_REVOKED = select(ApiToken.id, ApiToken.person, ApiToken.scopes, ApiToken.expires_at, ApiToken.used_on).where(
+OF_DIGEST = select(ApiToken.id, ApiToken.person, ApiToken.scopes, ApiToken.expires_at, ApiToken.used_on).where(
     ApiToken.digest == bindparam("digest"), ApiToken.revoked_at.is_(None)
 )
+"""What a request needs to know of the token it came with; whoever asks looks at ``expires_at``."""
 
 
-def find(session: ReadSession, secret: str, at: datetime) -> LiveToken | None:
-    """The live token of that secret; ``None`` where it ended or never was."""
-    if not secret.startswith(PREFIX):
-        return None
-    # By the connection: each request asks, and a session's way around a row takes longer than the row.
-    row = session.connection().execute(_NOT_REVOKED, {"digest": digest(secret)}).one_or_none()
-    return LiveToken(*row) if row is not None and at < row.expires_at else None
+def digest_of(secret: str) -> bytes | None:
+    """What a token with that secret is found by; ``None`` where it is no token's."""
+    return digest(secret) if secret.startswith(PREFIX) else None
 
 
 def note_use(session: WriteSession, token_id: UUID, *, at: datetime) -> None:

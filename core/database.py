@@ -143,6 +143,9 @@ class Database(Protocol):
     after_commit: Callable[[Collection[str]], None]
     """Called with the names of the woken queues, after COMMIT, outside the transaction."""
 
+    has_one_writer: bool
+    """Whether a writer keeps all others waiting, also with ``beside``: what it needs to know is then asked before."""
+
     def read(self) -> AbstractContextManager[ReadSession]:
         """A session on one snapshot; ends without a trace."""
 

@@ -108,6 +108,7 @@ class PostgresDatabase:
             Invalid: that is no such URL.
         """
         self.line: Final[Line] = line
+        self.has_one_writer = False
         self.after_commit: Callable[[Collection[str]], None] = lambda queues: None
         self._engine = engine_of(url, application=f"muniment {line}", most_connections=most_connections)
         self._readers = self._engine.execution_options(**{_BEGINNING: _READING})

@@ -54,6 +54,7 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.has_one_writer = True
         self.after_commit: Callable[[Collection[str]], None] = lambda queues: None
         self._writers = _engine(path, "BEGIN IMMEDIATE", query_only=read_only)
         self._readers = _engine(path, "BEGIN", query_only=True)

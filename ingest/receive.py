@@ -160,11 +160,16 @@ class Receiver:
         file = self.seal(chunks, record=new_id(), entity=intake.entity)
         digest = self._upload_digest(by, idempotency_key)
         now = self.clock.now()
-        with self.main.read() as session:
-            # Before others have to wait for this one: of two that come at once, neither is told of the other.
-            duplicate = record.find_duplicate(session, file.fingerprint, by, now)
+        before: Record | None = None
+        if self.main.has_one_writer:
+            with self.main.read() as session:
+                # Before others have to wait for this one: of two that come at once, neither is told of the other.
+                before = record.find_duplicate(session, file.fingerprint, by, now)
 
         def enter(session: WriteSession) -> Received:
+            duplicate = before
+            if not self.main.has_one_writer:
+                duplicate = record.find_duplicate(session, file.fingerprint, by, now)
             if digest is not None and not _first_with(session, digest, file, now):
                 # What was just sealed is named by no row: the sweep takes it.
                 known = session.get_one(UploadKey, digest)

@@ -9,12 +9,12 @@ from datetime import date, datetime
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Insert, Table, bindparam, insert, select
+from sqlalchemy import Insert, Table, insert
 from sqlalchemy.orm import make_transient_to_detached
 
 from accounts.principal import Principal
 from audit.intake import append
-from core.database import WriteSession
+from core.database import WriteSession, insert_unless
 from core.identifiers import new_record_number
 from records import access, events, object_lock
 from records.record import (
@@ -92,7 +92,7 @@ def capture(
     )
     record = Record(
         id=file.record,
-        number=_unused_number(session),
+        number=new_record_number(),
         entity=intake.entity,
         parent=intake.parent,
         direction=None,
@@ -118,7 +118,9 @@ def capture(
         revision=1,
     )
     _add_version_row(session, record, file, 1, intake.name, intake.title, by, at, keys)
-    _write(session, record, _ADD_RECORD)
+    while not _write(session, record, insert_unless(session, _RECORDS, "number")):
+        # One of some 850,000,000,000, and another record has it.
+        record.number = new_record_number()
     append(
         session,
         events.RecordCaptured(
@@ -257,22 +259,18 @@ def _add_version_row(
     return version
 
 
-_ADD_RECORD, _ADD_VERSION = insert(cast(Table, Record.__table__)), insert(cast(Table, RecordVersion.__table__))
+_RECORDS = cast(Table, Record.__table__)
+_ADD_VERSION = insert(cast(Table, RecordVersion.__table__))
 
 
-def _write(session: WriteSession, row: Record | RecordVersion, statement: Insert) -> None:
-    """Insert a new row as it is by a statement built once: what a session finds out by itself takes as long again."""
+def _write(session: WriteSession, row: Record | RecordVersion, statement: Insert) -> bool:
+    """Insert a new row as it is by a statement built once: what a session finds out by itself takes as long again.
+
+    ``False`` where the statement found that it must not be.
+    """
     values = {name: value for name, value in vars(row).items() if not name.startswith("_")}
-    session.connection().execute(statement, values)
+    if session.connection().execute(statement, values).rowcount == 0:
+        return False
     make_transient_to_detached(row)
     session.add(row)
-
-
-_NUMBERED = select(Record.id).where(Record.number == bindparam("number"))
-
-
-def _unused_number(session: WriteSession) -> str:
-    while True:
-        number = new_record_number()
-        if session.connection().scalar(_NUMBERED, {"number": number}) is None:
-            return number
+    return True

@@ -8,7 +8,6 @@ comes through here too, as a system actor with its job as the basis.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -432,7 +431,7 @@ class Content:
 
     def _packed(self, record_id: UUID, by: Principal) -> Packed:
         with self.main.read() as session, self.keys.tally.reading() as account:
-            gathered = self._gather(session, self._visible(session, record_id, by))
+            (gathered,) = self._gather(session, [self._visible(session, record_id, by)])
             texts = derived.of_versions(session, [version.id for version in gathered.versions], derived.PAGES)
             # By the entry that names them all.
             account.logged(0)
@@ -525,7 +524,7 @@ class Content:
             with self.main.read() as session:
                 visible = self._visible(session, record_id, by)
                 below = record.children_of(session, record_id, by, self.clock.now())
-                gathered = self._gather(session, visible, [child.id for child in below])
+                (gathered,) = self._gather(session, [visible], [child.id for child in below])
             row, current = gathered.row, gathered.current
             receipt = self._log_opening(account, row, current.ordinal, None, by, purpose, "", request, "detail")
         return gathered.opened(receipt)
@@ -545,12 +544,13 @@ class Content:
         Raises:
             LogUnavailable: the accesses could not be logged.
         """
-        all_gathered = []
         with self.keys.tally.reading() as account:
             with self.main.read() as session:
-                for record_id in record_ids:
-                    with suppress(NotFound):
-                        all_gathered.append(self._gather(session, self._visible(session, record_id, by)))
+                if by.kind == "system":
+                    rows = {row.id: row for row in session.scalars(_RECORDS, {"records": list(record_ids)})}
+                else:
+                    rows = self._find(session, record_ids, by, None)
+                all_gathered = self._gather(session, [rows[each] for each in record_ids if each in rows])
             openings = [
                 _opening(each.row, each.current.ordinal, None, by, "work", basis, None, "whole")
                 for each in all_gathered
@@ -586,24 +586,32 @@ class Content:
             log.error("the read text of a record is damaged", extra={"id": str(row.id), "code": error.code})
             return ""
 
-    def _gather(self, session: ReadSession, row: Record, children: Sequence[UUID] = ()) -> "_Gathered":
-        versions = record.versions_of(session, row.id)
-        keys = self.keys.get_many(session, [version.id for version in versions])
-        current = next(v for v in versions if v.id == row.current_version)
-        key = keys.get(current.id)
-        file = session.get(CaseFile, row.case_file) if row.case_file else None
-        return _Gathered(
-            row,
-            current,
-            versions,
-            record.components_of(session, row.id),
-            keys,
-            fields_of(session, current, key) if key else [],
-            reasons_of(current, key) if key else [],
-            party.names_of(session, [row.id], self.keys).get(row.id, []),
-            children,
-            file is not None and file.listed_only,
-        )
+    def _gather(self, session: ReadSession, rows: Sequence[Record], children: Sequence[UUID] = ()) -> list["_Gathered"]:
+        """The details of records; ``children`` are those of the only one."""
+        ids = [row.id for row in rows]
+        versions = record.versions_of_all(session, ids)
+        components = record.components_of_all(session, ids)
+        keys = self.keys.get_many(session, [version.id for some in versions.values() for version in some])
+        current = {row.id: next(v for v in versions[row.id] if v.id == row.current_version) for row in rows}
+        fields = fields_of(session, [version for version in current.values() if version.id in keys], keys)
+        parties = party.names_of(session, ids, self.keys)
+        in_files = [row.case_file for row in rows if row.case_file]
+        listed_only = set(session.scalars(_LISTED_ONLY, {"files": in_files})) if in_files else set()
+        return [
+            _Gathered(
+                row,
+                (now := current[row.id]),
+                versions[row.id],
+                components.get(row.id, []),
+                {version.id: keys[version.id] for version in versions[row.id] if version.id in keys},
+                fields.get(now.id, []),
+                reasons_of(now, keys[now.id]) if now.id in keys else [],
+                parties.get(row.id, []),
+                children,
+                row.case_file in listed_only,
+            )
+            for row in rows
+        ]
 
     def _beginning(self, row: Record, version: RecordVersion, made: derived.DerivedObject, key: DataKey) -> str:
         try:
@@ -672,6 +680,8 @@ class Content:
 
 
 _VERSIONS = select(RecordVersion).where(RecordVersion.id.in_(bindparam("versions", expanding=True)))
+_RECORDS = select(Record).where(Record.id.in_(bindparam("records", expanding=True)))
+_LISTED_ONLY = select(CaseFile.id).where(CaseFile.id.in_(bindparam("files", expanding=True)), CaseFile.listed_only)
 _CURRENT = (
     select(Record, RecordVersion, LegalEntity.name)
     .join(RecordVersion, RecordVersion.id == Record.current_version)

@@ -5,7 +5,7 @@ total, currency) stands on the record itself.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -99,16 +99,26 @@ def _row(version: RecordVersion, value: FieldValue, key: DataKey, at: datetime) 
     }
 
 
-_OF_VERSION = select(RecordField).where(RecordField.version == bindparam("version")).order_by(RecordField.id)
+_OF_VERSIONS = (
+    select(RecordField).where(RecordField.version.in_(bindparam("versions", expanding=True))).order_by(RecordField.id)
+)
 
 
-def fields_of(session: ReadSession, version: RecordVersion, key: DataKey) -> list[FieldValue]:
-    """The fields of a version, opened. For ``records.content`` alone: it logs what it lets out."""
-    values = []
-    for row in session.scalars(_OF_VERSION, {"version": version.id}):
-        content = json.loads(open_text(key, version.record, version.id, f"field/{row.id.hex}", row.value_sealed))
+def fields_of(
+    session: ReadSession, versions: Sequence[RecordVersion], keys: Mapping[UUID, DataKey]
+) -> dict[UUID, list[FieldValue]]:
+    """The fields of versions by version, opened by their ``keys``; those without any are left out.
+
+    For ``records.content`` alone: it logs what it lets out.
+    """
+    found: dict[UUID, list[FieldValue]] = {}
+    if not versions:
+        return found
+    for row in session.scalars(_OF_VERSIONS, {"versions": [version.id for version in versions]}):
+        sealed = open_text(keys[row.version], row.record, row.version, f"field/{row.id.hex}", row.value_sealed)
+        content = json.loads(sealed)
         box = (row.box[0], row.box[1], row.box[2], row.box[3]) if row.box else None
-        values.append(
+        found.setdefault(row.version, []).append(
             FieldValue(
                 row.name,
                 content["value"],
@@ -119,4 +129,4 @@ def fields_of(session: ReadSession, version: RecordVersion, key: DataKey) -> lis
                 content["label"] or None,
             )
         )
-    return values
+    return found

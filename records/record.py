@@ -9,13 +9,13 @@ Bytes are durable in the object store before a row here names them. Titles, file
 reasons are sealed under the version's key; ids, dates, amounts and states are clear.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from functools import lru_cache
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, Select, String, Table, UniqueConstraint, bindparam, select
+from sqlalchemy import BindParameter, Index, LargeBinary, Select, String, Table, UniqueConstraint, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from accounts.principal import Principal
@@ -237,6 +237,9 @@ _VERSION_WITH_ID = select(RecordVersion).where(
     RecordVersion.record == bindparam("record"), RecordVersion.id == bindparam("id")
 )
 _COMPONENTS = select(Component).where(Component.record == bindparam("record")).order_by(Component.id)
+_OF_ALL: BindParameter[UUID] = bindparam("records", expanding=True)
+_VERSIONS_OF_ALL = select(RecordVersion).where(RecordVersion.record.in_(_OF_ALL)).order_by(RecordVersion.ordinal)
+_COMPONENTS_OF_ALL = select(Component).where(Component.record.in_(_OF_ALL)).order_by(Component.id)
 _ANY_CHILD = select(Record.id).where(Record.parent == bindparam("parent")).limit(1)
 _ASKED = {
     "id": Record.id == bindparam("id"),
@@ -284,9 +287,25 @@ def get_version(session: ReadSession, record: Record, ordinal: int | None = None
     return version
 
 
+def versions_of_all(session: ReadSession, record_ids: Collection[UUID]) -> dict[UUID, list[RecordVersion]]:
+    """The same of several records."""
+    found: dict[UUID, list[RecordVersion]] = {}
+    for version in session.scalars(_VERSIONS_OF_ALL, {"records": list(record_ids)}):
+        found.setdefault(version.record, []).append(version)
+    return found
+
+
 def components_of(session: ReadSession, record_id: UUID) -> list[Component]:
     """The components of all versions, in the order they were found."""
     return list(session.scalars(_COMPONENTS, {"record": record_id}))
+
+
+def components_of_all(session: ReadSession, record_ids: Collection[UUID]) -> dict[UUID, list[Component]]:
+    """The same of several records; those without any are left out."""
+    found: dict[UUID, list[Component]] = {}
+    for component in session.scalars(_COMPONENTS_OF_ALL, {"records": list(record_ids)}):
+        found.setdefault(component.record, []).append(component)
+    return found
 
 
 def children_of(session: ReadSession, record_id: UUID, by: Principal, at: datetime) -> list[Record]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from accounts.departments import Department
 from accounts.principal import Principal
@@ -26,8 +26,8 @@ MOST_CHARACTERS = 2_000_000
 """Of one record's text in the index; what lies beyond is not found."""
 _ASKED_AT_ONCE = 100
 _LISTED_AT_ONCE = 1_000
-_CASE_FILE = select(CaseFile.number).where(CaseFile.id == bindparam("case_file"))
-_DEPARTMENT = select(Department.name).where(Department.id == bindparam("department"))
+_CASE_FILE = select(CaseFile.number).where(CaseFile.id == bindparam("place"))
+_DEPARTMENT = select(Department.name).where(Department.id == bindparam("place"))
 _KINDS = {
     "application/pdf": "pdf",
     "message/rfc822": "mail",
@@ -67,15 +67,27 @@ def documents_of(
     content: Content, record_ids: Sequence[UUID], *, by: Principal, basis: str = "search.index"
 ) -> Iterator[IndexDocument]:
     """The same of many records, by one commit of the log; each is made when it is taken, those gone are left out."""
+    named = _Names(content.main)
     for detail, text in content.whole_many(record_ids, by=by, basis=basis):
-        yield _document(content.main, detail, text)
+        yield _document(named, detail, text)
 
 
-def _document(main: Database, detail: Detail, text: str) -> IndexDocument:
+class _Names:
+    """Names of departments and numbers of case files, each asked for once."""
+
+    def __init__(self, main: Database) -> None:
+        self._main = main
+        self._known: dict[UUID | None, str | None] = {None: None}
+
+    def find(self, statement: Select[str], place: UUID | None) -> str | None:
+        if place not in self._known:
+            with self._main.read() as session:
+                self._known[place] = session.scalar(statement, {"place": place})
+        return self._known[place]
+
+
+def _document(named: _Names, detail: Detail, text: str) -> IndexDocument:
     row = detail.record
-    with main.read() as session:
-        file = session.scalar(_CASE_FILE, {"case_file": row.case_file}) if row.case_file else None
-        department = session.scalar(_DEPARTMENT, {"department": row.department}) if row.department else None
     version, name, title = detail.versions[-1]
     number = next((f.value for f in detail.fields if f.name == "number"), None)
     classes = file_plan.load().facet_codes(row.record_class) if row.record_class else (UNCLASSED,)
@@ -94,8 +106,8 @@ def _document(main: Database, detail: Detail, text: str) -> IndexDocument:
         title=title,
         parties=detail.parties,
         number=number,
-        case_file=file,
-        department=department,
+        case_file=named.find(_CASE_FILE, row.case_file),
+        department=named.find(_DEPARTMENT, row.department),
         language=row.language if row.language not in ("und", "mul") else None,
         document_date=row.document_date,
         total_minor=row.total_minor,

@@ -334,7 +334,7 @@ def test_fields_are_sealed_replaced_and_those_of_a_person_stay(archive: Archive)
         again = [FieldValue("number", "RE-2" * 200, 0.5, "pattern"), FieldValue("party", "Other", 0.5, "label")]
         field.replace_fields(session, version, again, key=key, at=archive.now)
     with run.main.read() as session:
-        found = {f.name: f for f in field.fields_of(session, version, key)}
+        found = {f.name: f for f in field.fields_of(session, [version], {version.id: key})[version.id]}
         assert found["party"].value == "Acme"
         assert found["number"].value == ("RE-2" * 200)[: field.MAX_VALUE]
         raw = session.scalars(select(field.RecordField.value_sealed)).all()

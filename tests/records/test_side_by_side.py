@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from audit import intake
 from core import jobs
-from core.identifiers import new_id
+from core.identifiers import new_id, new_record_number
 from ingest.receive import KeyReused, Metadata
 from records import access, party, record
 from records.access import AccessSet, Terms
@@ -197,3 +197,14 @@ def test_the_last_places_of_an_epoch_are_not_given_twice(fresh: Archive, places:
         epochs = session.scalars(select(KeyEpoch)).all()
     assert max(epoch.issued for epoch in epochs) <= 10_000
     assert sum(epoch.issued for epoch in epochs) == 10_000 - places + MANY
+
+
+def test_a_number_that_another_record_has_is_given_to_nobody_else(fresh: Archive, monkeypatch: pytest.MonkeyPatch):
+    first = fresh.receive()
+    free = new_record_number()
+    numbers = iter([first.number, first.number, free])
+    monkeypatch.setattr("records.capture.new_record_number", lambda: next(numbers))
+    second = fresh.receive(b"another")
+    with fresh.runtime.main.read() as session:
+        found = {row.id: row.number for row in session.scalars(select(Record))}
+    assert found == {first.id: first.number, second.id: free}
