@@ -255,7 +255,7 @@ def test_one_run_settles_all_jobs_that_wait_for_the_same_and_a_later_change_has_
     office.settle_reading(record.id)
     with office.runtime.main.write() as session:
         # As several of them wait on PostgreSQL.
-        for part in "07f":
+        for part in [part for part in "07fa" if part != record.id.hex[-1]][:3]:
             jobs.add(session, date_jobs.DATE, queue="maintenance", at=office.now, key=f"{date_jobs.DATE}/{part}")
         waits = select(Job.key).where(Job.name == date_jobs.DATE, Job.state == jobs.READY)
         before = set(session.scalars(waits))
