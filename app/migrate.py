@@ -56,7 +56,7 @@ def upgrade_postgresql(owner_url: str, app_role: str) -> None:
     # Here: the embedded shape needs no PostgreSQL driver.
     from core.postgresql import engine_of, lock_line, plain_errors
 
-    engine = engine_of(owner_url, application="muniment migrations", most_connections=1)
+    engine = engine_of(owner_url, application="muniment migrations")
     try:
         for line in LINES:
             with plain_errors(), engine.begin() as connection:
@@ -78,7 +78,7 @@ def has_tables(owner_url: str) -> bool:
     """
     from core.postgresql import engine_of, plain_errors
 
-    engine = engine_of(owner_url, application="muniment migrations", most_connections=1)
+    engine = engine_of(owner_url, application="muniment migrations")
     try:
         with plain_errors(), engine.connect() as connection:
             return any(inspect(connection).has_table(version_table(connection, line)) for line in LINES)

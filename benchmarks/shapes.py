@@ -91,13 +91,13 @@ def run(*, quick: bool) -> list[Figure]:
                 spent.result()
     return [
         _ratio(
-            f"distributed, in turns: processor seconds of our processes a document ({count} of {source()})",
+            f"distributed, in turns: processor time of our processes a document ({count} of {source()})",
             theirs,
             own,
             count,
         ),
         _ratio("the same, the extraction children alone", theirs, own, count, {READERS}, target=None),
-        _ratio("both at once: processor seconds of our processes a document", theirs_beside, own_beside, count),
+        _ratio("both at once: processor time of our processes a document", theirs_beside, own_beside, count),
         _ratio("the same, without the keepers", theirs_beside, own_beside, count, {READERS, REST}, target=None),
         _ratio("the same, the extraction children alone", theirs_beside, own_beside, count, {READERS}, target=None),
         Figure(
@@ -121,10 +121,10 @@ def _ratio(
 ) -> Figure:
     return Figure(
         what=what,
-        value=theirs.of(parts) / count,
-        unit="s",
-        baseline=own.of(parts) / count,
-        baseline_is="s embedded",
+        value=theirs.of(parts) / count * 1_000,
+        unit="ms",
+        baseline=own.of(parts) / count * 1_000,
+        baseline_is="ms embedded",
         most_ratio=target,
     )
 

@@ -9,21 +9,25 @@ server has closed the connection since its last use, the same is tried once on a
 statement or a COMMIT is never sent twice. What begins and ends a transaction goes straight to libpq: the
 driver forgets its prepared statements at every ROLLBACK, and each reading ends with one.
 
+A document takes some fifteen transactions, most of them with one statement, so what surrounds a
+statement costs as much as it does. Connections are therefore kept as SQLAlchemy's own ``Connection``, not
+in a pool beneath it, and the engine has no listener that every statement would ask for.
+
 Connections keep settings of their session: through a pooler that changes servers between
 transactions (PgBouncer's ``transaction`` mode) this does not work.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any, Final, TypeVar, overload
 
 import psycopg
 from psycopg import pq
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, RootTransaction, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
-from sqlalchemy.exc import TimeoutError as NoneFree
 
 from core.database import Busy, Damaged, DiskTrouble, Line, NestedWrite, ReadSession, WriteSession
 from core.errors import Invalid, MunimentError, Unavailable
@@ -66,6 +70,10 @@ SELECT set_config('synchronous_commit',
 _DONE: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _MOST_PREPARED: Final = 300
 """Statements that a connection keeps prepared; a worker uses some 120."""
+_MOST_IDLE: Final = 8
+"""Connections that are kept while nobody uses them."""
+FREE_WITHIN_SECONDS: Final = 10
+"""So long a thread waits for a connection that another one uses."""
 
 
 T = TypeVar("T")
@@ -110,8 +118,9 @@ class PostgresDatabase:
         self.line: Final[Line] = line
         self.has_one_writer = False
         self.after_commit: Callable[[Collection[str]], None] = lambda queues: None
-        self._engine = engine_of(url, application=f"muniment {line}", most_connections=most_connections)
-        self._readers = self._engine.execution_options(**{_BEGINNING: _READING})
+        self._engine = engine_of(url, application=f"muniment {line}")
+        self._free = threading.BoundedSemaphore(most_connections)
+        self._idle: list[Connection] = []
         number = f"{_LOCK_SPACE}, {LOCKS[line]}"
         self._beginnings = {
             False: f"{_WRITING}; SELECT pg_advisory_xact_lock({number})",
@@ -128,17 +137,28 @@ class PostgresDatabase:
 
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
-        with plain_errors(), ReadSession(self._readers, autoflush=False) as session:
-            _begin(session)
+        with (
+            plain_errors(),
+            self._begun(_READING) as transaction,
+            ReadSession(self._engine, autoflush=False, join_transaction_mode="rollback_only") as session,
+        ):
+            _join(session, transaction)
             yield session
 
     @contextmanager
     def write(self, *, beside: bool = False) -> Iterator[WriteSession]:
-        with self._once_in_thread(), plain_errors(), WriteSession(self._engine, expire_on_commit=False) as session:
-            _begin(session, self._beginnings[beside])
+        with (
+            self._once_in_thread(),
+            plain_errors(),
+            self._begun(self._beginnings[beside]) as transaction,
+            WriteSession(self._engine, expire_on_commit=False, join_transaction_mode="rollback_only") as session,
+        ):
+            _join(session, transaction)
             yield session
             session.flush()
-            _commit(session)
+            # Not where the block has rolled back all it did.
+            if session.in_transaction():
+                _commit(transaction)
             woken = frozenset(session.wake)
         if woken:
             self.after_commit(woken)
@@ -150,10 +170,9 @@ class PostgresDatabase:
 
     @contextmanager
     def write_often(self) -> Iterator[Connection]:
-        with self._once_in_thread(), plain_errors(), WriteSession(self._engine) as session:
-            _begin(session, self._beginnings[True])
-            yield session.connection()
-            _commit(session)
+        with self._once_in_thread(), plain_errors(), self._begun(self._beginnings[True]) as transaction:
+            yield transaction.connection
+            _commit(transaction)
 
     def change_count(self) -> int:
         """See the port. Which transactions the server has ended tells it, without a message that could be lost.
@@ -196,7 +215,38 @@ class PostgresDatabase:
 
     def close(self) -> None:
         self._drop_watcher()
+        idle, self._idle = self._idle, []
+        # One by one: a thread that came before may take one of them yet.
+        with suppress(IndexError):
+            while True:
+                idle.pop().close()
         self._engine.dispose()
+
+    @contextmanager
+    def _begun(self, beginning: str) -> Iterator[RootTransaction]:
+        """A transaction on a connection that no other thread has; rolled back where nobody has committed it."""
+        if not self._free.acquire(timeout=FREE_WITHIN_SECONDS):
+            raise Busy("all connections of this process are in use: try again")
+        try:
+            idle = self._idle
+            try:
+                connection = idle.pop()
+            except IndexError:
+                connection = self._engine.connect()
+            try:
+                transaction = _begin(connection, beginning)
+                try:
+                    yield transaction
+                finally:
+                    transaction.close()
+            finally:
+                # ``close`` puts another list there: what was in use meanwhile is not for later.
+                if idle is self._idle and len(idle) < _MOST_IDLE and _is_clean(connection):
+                    idle.append(connection)
+                else:
+                    connection.close()
+        finally:
+            self._free.release()
 
     @contextmanager
     def _once_in_thread(self) -> Iterator[None]:
@@ -210,7 +260,7 @@ class PostgresDatabase:
 
     def _look(self) -> str:
         if self._watcher is None or self._watcher.closed:
-            # Of its own: a pooled one would be begun, committed and reset each time.
+            # Of its own: a kept one would be begun and rolled back each time.
             pooled = self._engine.raw_connection()
             connection = pooled.driver_connection
             assert isinstance(connection, psycopg.Connection)
@@ -234,57 +284,90 @@ SELECT current_setting('server_version_num'), pg_encoding_to_char(encoding), dat
 """
 
 
-def engine_of(url: str, *, application: str, most_connections: int = 24) -> Engine:
+def engine_of(url: str, *, application: str) -> Engine:
     """An engine whose connections are set as ours are: for migrations, under the owner's URL.
+
+    It has no pool: a connection that is let go is closed.
 
     Raises:
         Invalid: that is no URL of PostgreSQL.
     """
-    kept = min(8, most_connections)
     engine = create_engine(
         _checked(url),
-        pool_size=kept,
-        max_overflow=most_connections - kept,
-        pool_timeout=10,
-        pool_use_lifo=True,
         use_native_hstore=False,
         # Values of rows stand in no error text.
         hide_parameters=True,
-        connect_args=_CLIENT | {"application_name": application},
+        connect_args=_CLIENT | {"application_name": application, "cursor_factory": _Cursor},
+        poolclass=NullPool,
     )
 
     def prepare(connection: Any, _: Any) -> None:
         connection.execute(_SETTINGS)
         connection.prepared_max = _MOST_PREPARED
 
-    def start(connection: Connection) -> None:
-        beginning = connection.get_execution_options().get(_BEGINNING, _WRITING)
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        if not _sent(driver, beginning):
-            # It is dead. By this way SQLAlchemy comes to know.
-            connection.exec_driver_sql(beginning)
-
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", start)
     dialect: Any = engine.dialect
+    # Not by a listener to "begin": with one, every statement looks for listeners of its own.
+    dialect.do_begin = _start
     dialect.do_commit, dialect.do_rollback = _end_by("COMMIT"), _end_by("ROLLBACK")
     return engine
 
 
-def _sent(driver: "psycopg.Connection[Any]", command: str) -> bool:
-    """Run a command that has no values and whose answer nobody reads; ``False`` where the connection is dead.
+class _Cursor(psycopg.Cursor[Any]):
+    """A cursor that describes its columns to those who look.
+
+    SQLAlchemy looks once for each statement it has compiled, and later asks only whether there are any;
+    to describe 25 columns takes as long as to send the statement.
+    """
+
+    @property
+    def description(self) -> Sequence[psycopg.Column] | None:  # type: ignore[override]
+        result = self.pgresult
+        return None if result is None or result.status != pq.ExecStatus.TUPLES_OK else _Columns(self)
+
+    def columns(self) -> list[psycopg.Column]:
+        return super().description or []
+
+
+class _Columns(Sequence[psycopg.Column]):
+    """The columns of a cursor's rows, described when somebody looks at them."""
+
+    def __init__(self, cursor: _Cursor) -> None:
+        self._cursor = cursor
+
+    @cached_property
+    def _described(self) -> list[psycopg.Column]:
+        return self._cursor.columns()
+
+    def __len__(self) -> int:
+        return len(self._described)
+
+    @overload
+    def __getitem__(self, index: int) -> psycopg.Column: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[psycopg.Column]: ...
+    def __getitem__(self, index: int | slice) -> psycopg.Column | Sequence[psycopg.Column]:
+        return self._described[index]
+
+
+def _send(driver: "psycopg.Connection[Any]", command: str) -> None:
+    """Run a command that has no values and whose answer nobody reads.
 
     Raises:
-        psycopg.Error: the server refuses it.
+        psycopg.Error: the server refuses it, or the connection is dead; SQLAlchemy sees which.
     """
     with driver.lock:
         answer = driver.pgconn.exec_(command.encode())
     if answer.status in _DONE:
-        return True
+        return
     if driver.pgconn.status != pq.ConnStatus.OK:
-        return False
+        raise psycopg.OperationalError(driver.pgconn.get_error_message())
     raise psycopg.errors.error_from_result(answer)
+
+
+def _start(pooled: Any) -> None:
+    """What begins a transaction, as ``_begin`` wants it."""
+    _send(pooled.driver_connection, pooled.info.get(_BEGINNING, _WRITING))
 
 
 def _end_by(command: str) -> Callable[[Any], None]:
@@ -292,10 +375,8 @@ def _end_by(command: str) -> Callable[[Any], None]:
 
     def end(pooled: Any) -> None:
         driver = pooled.driver_connection
-        if driver.pgconn.transaction_status == pq.TransactionStatus.IDLE:
-            return
-        if not _sent(driver, command):
-            raise psycopg.OperationalError(driver.pgconn.get_error_message())
+        if driver.pgconn.transaction_status != pq.TransactionStatus.IDLE:
+            _send(driver, command)
 
     return end
 
@@ -316,28 +397,41 @@ def _checked(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg")
 
 
-def _begin(session: ReadSession, beginning: str | None = None) -> None:
-    """Begin now, once more on a new connection where the pooled one turns out to be dead.
-
-    Without ``beginning`` as the session's engine says: to set it for a connection takes as long as to send it.
-    """
-    options = None if beginning is None else {_BEGINNING: beginning}
+def _begin(connection: Connection, beginning: str) -> RootTransaction:
+    """Begin now, once more on a new connection where the kept one turns out to be dead."""
     try:
-        session.connection(execution_options=options)
+        connection.info[_BEGINNING] = beginning
+        return connection.begin()
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        session.rollback()
-        session.connection(execution_options=options)
+    connection.info[_BEGINNING] = beginning
+    return connection.begin()
 
 
-def _commit(session: WriteSession) -> None:
-    driver = session.connection().connection.driver_connection
-    if isinstance(driver, psycopg.Connection) and driver.info.transaction_status == pq.TransactionStatus.INERROR:
+def _join(session: ReadSession, transaction: RootTransaction) -> None:
+    """Let the session, whose bind is the engine, do its work in this transaction."""
+    session.connection(bind_arguments={"bind": transaction.connection})
+
+
+def _status(connection: Connection) -> int:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver.pgconn.transaction_status
+
+
+def _is_clean(connection: Connection) -> bool:
+    """Whether it is alive and in no transaction."""
+    return not connection.invalidated and _status(connection) == pq.TransactionStatus.IDLE
+
+
+def _commit(transaction: RootTransaction) -> None:
+    connection = transaction.connection
+    if not connection.invalidated and _status(connection) == pq.TransactionStatus.INERROR:
         # The server would answer COMMIT by ROLLBACK, and call that a success.
         raise InvalidRequestError("a statement failed in this transaction: it cannot be committed")
     try:
-        session.commit()
+        transaction.commit()
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Uncertain("the connection was lost at the last moment") from error
@@ -384,8 +478,6 @@ def plain_errors() -> Iterator[None]:
     """
     try:
         yield
-    except NoneFree as error:
-        raise Busy("all connections of this process are in use: try again") from error
     except DBAPIError as error:
         if (plain := _plain(error.orig, lost=error.connection_invalidated)) is not None:
             raise plain from error

@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, InvalidRequestError
 
 import services
-from core import jobs
+from core import jobs, postgresql
 from core.database import Busy, DiskTrouble
 from core.errors import Invalid, Unavailable
 from core.leases import ProcessLease
@@ -74,6 +76,21 @@ class TestJobsOnPostgres(JobsContract):
 def _sessions_of(urls: Urls) -> None:
     """End every connection to the database, as an administrator or a fail-over does."""
     postgres.cluster().admin(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{urls.name}'")
+
+
+def _connections_of(other: "psycopg.Connection[Any]", urls: Urls) -> int:
+    """How many the database's users have, besides ``other``."""
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    row = other.execute(asked, [urls.name]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _until(true: Callable[[], bool]) -> None:
+    last = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < last
+        time.sleep(0.01)
 
 
 def _shown(database: PostgresDatabase, setting: str) -> str:
@@ -263,10 +280,122 @@ def test_too_many_connections_are_busy(urls, database):
 
 def test_no_connection_left_in_the_process_is_busy(urls, monkeypatch):
     database = PostgresDatabase(urls.app, "main", most_connections=1)
-    monkeypatch.setattr(database.engine.pool, "_timeout", 0.2)
+    monkeypatch.setattr(postgresql, "FREE_WITHIN_SECONDS", 0.2)
     with database.read(), pytest.raises(Busy), database.read():
         pass
+    assert count(database) == 0
     database.close()
+
+
+def test_who_waits_for_a_connection_gets_the_one_that_becomes_free(urls):
+    database = PostgresDatabase(urls.app, "main", most_connections=1)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda number: write(database, beside=number % 2 == 0), range(30)))
+    assert count(database) == 30
+    with psycopg.connect(urls.app) as other:
+        assert _connections_of(other, urls) == 1
+    database.close()
+
+
+def test_of_many_connections_a_few_are_kept_and_none_after_the_close(urls):
+    database = PostgresDatabase(urls.app, "main", most_connections=12)
+    all_in, in_use = threading.Barrier(12, timeout=60), threading.Event()
+
+    def read(_: int) -> None:
+        with database.read():
+            all_in.wait()
+            in_use.wait(60)
+
+    with psycopg.connect(urls.app, autocommit=True) as other:
+        with ThreadPoolExecutor(12) as pool:
+            reading = [pool.submit(read, number) for number in range(12)]
+            while _connections_of(other, urls) < 12:
+                time.sleep(0.01)
+            in_use.set()
+            for each in reading:
+                each.result()
+        _until(lambda: _connections_of(other, urls) == 8)
+        with database.read():
+            database.close()
+        _until(lambda: _connections_of(other, urls) == 0)
+
+
+@pytest.mark.parametrize("ending", ["refused statement", "refused lock", "own rollback", "error in the block"])
+def test_a_connection_is_clean_for_whoever_has_it_next(urls, ending):
+    database = PostgresDatabase(urls.app, "main", most_connections=1)
+
+    def leave() -> None:
+        with database.write() as session:
+            session.add(lease())
+            session.flush()
+            if ending == "refused statement":
+                session.execute(text("SELECT * FROM no_such_table"))
+            elif ending == "refused lock":
+                session.execute(text("SET LOCAL lock_timeout = 1"))
+                session.execute(text("LOCK process_leases"))
+            elif ending == "own rollback":
+                session.rollback()
+            else:
+                raise RuntimeError
+
+    with psycopg.connect(urls.app) as other:
+        if ending == "refused lock":
+            other.execute("LOCK process_leases IN ACCESS SHARE MODE")
+        if ending == "own rollback":
+            leave()
+        else:
+            with pytest.raises((DatabaseError, Busy, RuntimeError)):
+                leave()
+    with database.read() as session:
+        assert session.scalar(text("SHOW transaction_read_only")) == "on"
+        assert session.scalar(text("SELECT count(*) FROM process_leases")) == 0
+    write(database)
+    assert count(database) == 1
+    database.close()
+
+
+def test_what_is_written_after_the_block_has_rolled_back_is_refused(database):
+    """It would be in a transaction that has not the line's lock."""
+
+    def go_on() -> None:
+        with database.write() as session:
+            session.rollback()
+            session.add(lease())
+
+    with pytest.raises(InvalidRequestError):
+        go_on()
+    assert count(database) == 0
+
+
+def test_a_failed_flush_that_was_swallowed_keeps_the_rest_from_being_committed(database):
+    def swallow() -> None:
+        with database.write() as session:
+            session.add(lease("one"))
+            session.flush()
+            session.expunge_all()
+            session.add(lease("one"))
+            with pytest.raises(DatabaseError):
+                session.flush()
+
+    with pytest.raises(InvalidRequestError):
+        swallow()
+    assert count(database) == 0
+
+
+def test_the_columns_of_an_answer_are_described_to_who_looks(database):
+    with database.read() as session:
+        cursor = session.connection().connection.cursor()
+        assert cursor.description is None
+        cursor.execute("SELECT 1 AS one, 'b' AS two")
+        described = cursor.description
+        assert len(described) == 2
+        assert [each.name for each in described] == ["one", "two"]
+        assert described[0].name == "one"
+        assert [each.name for each in described[-1:]] == ["two"]
+        assert [each.type_code for each in described] == [23, 25]
+        cursor.execute("SET LOCAL lock_timeout = 1")
+        assert cursor.description is None
+        assert session.execute(text("SELECT 1 AS one, 'b' AS two")).mappings().one() == {"one": 1, "two": "b"}
 
 
 def test_a_lock_that_is_not_given_is_busy(urls, database):
