@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 
 from app import logs, settings
+from app.ending import told_to_end
 from app.settings import Settings
 from app.supervisor import PARENT_PIPE, REPLACES
 from core.errors import MunimentError, Unavailable
@@ -65,9 +66,7 @@ def be(name: str, run: Child, chosen: Settings | None = None) -> int:
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(*_COLLECT)
     os.nice(_NICENESS.get(name, 0))
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = told_to_end()
     _end_with_parent(pipe)
     if replaced is not None and name not in _WITHOUT_LEASES:
         _void(chosen, name, int(replaced))

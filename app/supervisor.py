@@ -14,12 +14,11 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import FrameType
 
+from app.ending import told_to_end
 from app.folders import DataFolder
 from app.settings import Settings
 
@@ -62,7 +61,6 @@ class Supervisor:
         self._folder = folder
         self._environment = dict(environment) | settings.to_environment()
         self._children = [Child(name) for name in ORDER if not (settings.is_distributed and name in _EMBEDDED_ONLY)]
-        self._stopping = threading.Event()
 
     def prepare(self) -> None:
         """Migrate the databases, start the log, void leases of earlier runs.
@@ -76,18 +74,14 @@ class Supervisor:
 
     def run(self) -> None:
         """Start everything and watch it until SIGTERM or SIGINT, then stop it in order."""
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
+        stopping = told_to_end()
         for child in self._children:
             self._start(child)
         self._note_pids()
-        while not self._stopping.wait(0.2):
+        while not stopping.wait(0.2):
             for child in self._children:
                 self._look_after(child)
         self._stop_all()
-
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self._stopping.set()
 
     def _command(self, name: str) -> list[str]:
         return [sys.executable, "-m", "api"] if name == "web" else [sys.executable, "-m", "app.process", name]

@@ -29,7 +29,7 @@ router = Router(tags=["state"])
 
 OLDEST_INTAKE = timedelta(seconds=30)
 """Older than this, changes are not reaching the log."""
-_KEEP_SECONDS = 1.0
+KEEP_SECONDS = 1.0
 """How long it is believed what was found."""
 _KEEP_OUTSIDE_SECONDS = 5.0
 """The same for key service and malware scanner, which have other work to do."""
@@ -87,7 +87,7 @@ def is_ready(request: Request, run: Run) -> JSONResponse:
         if not hasattr(state, "readiness"):
             beside = {each.name: each.check for each in services(run.settings, lambda: run.keys)}
             state.readiness = (
-                _Known(lambda: checks(run), _KEEP_SECONDS),
+                _Known(lambda: checks(run), KEEP_SECONDS),
                 _Known(lambda: _tried(beside), _KEEP_OUTSIDE_SECONDS),
             )
             state.worries = _Known(lambda: worries(run), _KEEP_OUTSIDE_SECONDS)

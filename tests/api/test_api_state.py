@@ -71,10 +71,21 @@ def test_changes_that_do_not_reach_the_log_are_an_alarm(office: Office, monkeypa
     keeper.close()
 
 
-def test_readiness_is_tried_at_most_once_a_second_however_many_ask(office: Office) -> None:
+def test_readiness_is_believed_for_a_second_however_many_ask(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert state.KEEP_SECONDS == 1.0
+    # As if no time went by, on however busy a machine.
+    monkeypatch.setattr(state, "KEEP_SECONDS", 3_600.0)
     first = office.client().get("/readyz").json()
     keeper = _start_keeper(office)
     assert office.client().get("/readyz").json() == first
+    keeper.close()
+
+
+def test_readiness_is_tried_anew_once_the_time_is_over(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "KEEP_SECONDS", 0.0)
+    assert not office.client().get("/readyz").json()["ready"]
+    keeper = _start_keeper(office)
+    assert office.client().get("/readyz").json()["ready"]
     keeper.close()
 
 
