@@ -63,8 +63,7 @@ def be(name: str, run: Child, chosen: Settings | None = None) -> int:
     pipe, replaced = os.environ.pop(PARENT_PIPE, None), os.environ.pop(REPLACES, None)
     chosen = chosen or settings.load()
     logs.set_up(chosen.log_level, name)
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.set_threshold(*_COLLECT)
+    share_interpreter()
     os.nice(_NICENESS.get(name, 0))
     stopping = told_to_end()
     _end_with_parent(pipe)
@@ -78,6 +77,12 @@ def be(name: str, run: Child, chosen: Settings | None = None) -> int:
         # Whoever started it starts it again; in the meantime one line says why it ended.
         log.critical("the process ends", extra={"code": error.code})
         return 1
+
+
+def share_interpreter() -> None:
+    """Have threads that wait for an answer neither wait for one that computes, nor often for the collector."""
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.set_threshold(*_COLLECT)
 
 
 def keep_what_is_loaded() -> None:

@@ -33,6 +33,7 @@ from sqlalchemy import Connection
 
 from app import settings
 from app.folders import DataFolder, folder_of
+from app.process import share_interpreter
 from app.recorder import recorder_socket
 from audit.appender import Appender
 from audit.body import Detail
@@ -175,7 +176,7 @@ def run(*, quick: bool) -> list[Figure]:
     """Events a second beside the bare loop, how long 16 readers wait, and how fast the log is verified."""
     seconds = 1.0 if quick else 5.0
     # As in every process of an installation; for the bare loop too.
-    sys.setswitchinterval(0.0002)
+    share_interpreter()
     with tempfile.TemporaryDirectory() as name:
         rounds = [measure(Path(name) / str(number), seconds / 2) for number in range(2)]
         bare, *ours = ([*zip(*each, strict=True)] for each in zip(*rounds, strict=True))
@@ -319,7 +320,7 @@ def _verified(log: Log) -> list[Figure]:
 
 def _record_slowly() -> None:
     """The recorder of the data folder, on a database whose commits take longer; until it is ended."""
-    sys.setswitchinterval(0.0002)
+    share_interpreter()
     data = folder_of(settings.load())
     appender = Appender(SlowDatabase(data.databases / "log.db"), SystemClock())
     ended, ending = os.pipe()

@@ -23,6 +23,7 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import services
+from app.process import keep_what_is_loaded, share_interpreter
 from audit.check import check
 from audit.log import Log
 from audit.note import VerifierKey
@@ -194,8 +195,9 @@ def _child(what: str, seconds: float, told: str) -> None:
             event = RecordRead(by=actors[mine], entity=entity, record=new_id(), request="0123456789abcdef")
             return log.record([event], at=clock.now())
 
-    # As the program's own processes do (``app.process``).
-    sys.setswitchinterval(0.0005)
+    # As the program's own processes do.
+    share_interpreter()
+    keep_what_is_loaded()
     drive(act, WRITERS, 0.3)
     sys.stdout.write("ready\n")
     sys.stdout.flush()

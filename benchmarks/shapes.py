@@ -198,7 +198,10 @@ def _family(running: Cluster) -> dict[int, str]:
 
 
 def _part_of(name: str) -> str:
-    return {"keeper": KEEPER, "extraction child": READERS}.get(name, REST)
+    """Of a process by its name; a reader that has ended, and is not buried yet, has none."""
+    if name == "keeper":
+        return KEEPER
+    return REST if name.partition("-")[0] in ("supervisor", "web", "worker", "beat", "recorder") else READERS
 
 
 def _send(shape: _Shape, documents: Sequence[Document]) -> None:
