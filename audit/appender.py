@@ -4,7 +4,7 @@ The committer of a process and the recorder both append by this. What is remembe
 transaction to the next (aliases, declared actions) holds until the head's epoch says otherwise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple, cast
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Table, select
 from audit import catalogues
 from audit.alias import resolve
 from audit.draft import AliasKey, Draft, alias_keys, aliased, draft, serialise
-from audit.entries import AuditLeaf, LogNotStarted, Prepared, Receipt, append, insert_rows, lock_head, trail_of
+from audit.entries import AuditLeaf, Head, LogNotStarted, Prepared, Receipt, append, insert_rows, lock_head, trail_of
 from audit.events import CatalogueExtended
 from audit.mark import advance_mark
 from audit.opening import AuditOpening, SealedOpening
@@ -92,22 +92,29 @@ class Appender:
         """
         return self.begin(batch).finish()
 
+    def commit_gathered(self, gather: Callable[[], Sequence[Entry]]) -> list[list[Receipt]]:
+        """Do the same with what there is once the head is locked: who came while others held it waits once."""
+        return self._begin(gather).finish()
+
     def begin(self, batch: Sequence[Entry]) -> "Begun":
         """Write all entries of a batch in a transaction that stays open, for no longer than ``finish`` is waited for.
 
         Raises:
             LogUnavailable, LogNotStarted, UndeclaredAction: the log took none of them.
         """
+        return self._begin(lambda: batch)
+
+    def _begin(self, gather: Callable[[], Sequence[Entry]]) -> "Begun":
         with ExitStack() as opened:
             opened.enter_context(as_unavailable())
             connection = opened.enter_context(self._database.write_often())
-            done = self._append(connection, batch)
-            return Begun(self, done, opened.pop_all())
+            head = _locked(connection)
+            return Begun(self, self._append(connection, head, gather()), opened.pop_all())
 
     def move(self, entry: Entry, *, high: int) -> int:
         """Append what comes from intake rows up to number ``high``; tells how many were not in the log yet."""
         with as_unavailable(), self._database.write_often() as connection:
-            done = self._append(connection, [entry])
+            done = self._append(connection, _locked(connection), [entry])
             advance_mark(connection, high, done.new)
         self.remember(done.known)
         return done.new
@@ -123,10 +130,8 @@ class Appender:
         event = CatalogueExtended(catalogue=digest, added=len(actions) - len(before))
         return names, [prepare(item, {}) for item in draft(event, self._clock.now())]
 
-    def _append(self, connection: Connection, batch: Sequence[Entry]) -> _Appended:
-        head, known = lock_head(connection), self._known
-        if head is None:
-            raise LogNotStarted("start the log first")
+    def _append(self, connection: Connection, head: Head, batch: Sequence[Entry]) -> _Appended:
+        known = self._known
         present = _present(connection, [_id(each) for item in batch if item.repeated for each in item.drafts])
         missing = [_without(item, present) for item in batch] if present else batch
         # Aliases may have been erased since this process last looked.
@@ -196,6 +201,13 @@ def prepare(item: Draft, aliases: dict[AliasKey, str]) -> Prepared:
     """
     body = aliased(item, aliases)
     return Prepared(serialise(body), bytes.fromhex(body["id"]), body["action"], trail_of(body))
+
+
+def _locked(connection: Connection) -> Head:
+    head = lock_head(connection)
+    if head is None:
+        raise LogNotStarted("start the log first")
+    return head
 
 
 def _present(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, Receipt]:

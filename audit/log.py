@@ -2,9 +2,9 @@
 
 Group commit: where a recorder runs, it puts the waiting events of all processes into one
 transaction (``audit.recorder``). Where none runs, or it does not answer, a committer thread of this
-process does so for its own threads. Nobody lingers and nobody leads: while one commit is under way
-the next batch gathers. Where the log cannot take an event, the caller gets ``LogUnavailable`` and
-must show nothing.
+process does so for its own threads. Nobody lingers and nobody leads: while one commit is under way,
+of this process or of another, the next batch gathers. Where the log cannot take an event, the caller
+gets ``LogUnavailable`` and must show nothing.
 """
 
 import threading
@@ -26,6 +26,7 @@ from audit.opening import SealedOpening, sealed
 from audit.origin import started_as
 from audit.recorder import Recorder
 from audit.seal import NotSealable, OpeningSeal
+from audit.turns import Call, Turns
 from core.clock import Clock, to_us
 from core.database import Database
 from core.errors import Conflict, Invalid
@@ -34,6 +35,8 @@ __all__ = ["Log", "LogUnavailable", "OriginChanged", "UndeclaredAction"]
 
 MAX_BATCH = 512
 MAX_ORIGIN = 120
+_TOLD_WITHIN_SECONDS = 0.05
+"""So long those who are told one after the other may take."""
 
 
 class OriginChanged(Conflict):
@@ -42,36 +45,7 @@ class OriginChanged(Conflict):
     code = "audit_origin_changed"
 
 
-class _Call:
-    """A future for one thread that waits at once: a lock where ``Future`` has a condition and a queue."""
-
-    __slots__ = ("_done", "_error", "_receipts")
-
-    def __init__(self) -> None:
-        self._done = threading.Lock()
-        self._done.acquire()
-        self._receipts: list[Receipt] = []
-        self._error: BaseException | None = None
-
-    def set_running_or_notify_cancel(self) -> bool:
-        return True
-
-    def set_result(self, receipts: list[Receipt]) -> None:
-        self._receipts = receipts
-        self._done.release()
-
-    def set_exception(self, error: BaseException) -> None:
-        self._error = error
-        self._done.release()
-
-    def result(self) -> list[Receipt]:
-        self._done.acquire()
-        if self._error is not None:
-            raise self._error
-        return self._receipts
-
-
-_Answer = Union["Future[list[Receipt]]", _Call]
+_Answer = Union["Future[list[Receipt]]", Call]
 
 
 class _Waiting(NamedTuple):
@@ -100,6 +74,7 @@ class Log:
         self._appender = Appender(database, clock)
         self._waiting: deque[_Waiting] = deque()
         self._arrival = threading.Condition()
+        self._turns = Turns()
         self._thread: threading.Thread | None = None
         self._closing = False
 
@@ -143,7 +118,7 @@ class Log:
                 return receipts
             # Nobody knows whether it was taken before the connection broke.
             entry = replace(entry, repeated=True)
-        call = _Call()
+        call = Call(self._turns)
         self._wait_in_line(entry, call)
         return call.result()
 
@@ -193,25 +168,38 @@ class Log:
             self._arrival.notify()
 
     def _run(self) -> None:
-        while True:
-            with self._arrival:
-                while not self._waiting and not self._closing:
-                    self._arrival.wait()
-                batch: list[_Waiting] = []
-                entries = 0
-                while self._waiting and (not batch or entries + len(self._waiting[0].entry.drafts) <= MAX_BATCH):
-                    batch.append(self._waiting.popleft())
-                    entries += len(batch[-1].entry.drafts)
-            if not batch:
-                return
-            self._commit([item for item in batch if item.answer.set_running_or_notify_cancel()])
+        while self._wait_for_some():
+            batch: list[_Waiting] = []
 
-    def _commit(self, batch: list[_Waiting]) -> None:
-        try:
-            receipts = self._appender.commit([item.entry for item in batch])
-        except Exception as error:
-            for item in batch:
-                item.answer.set_exception(error)
-            return
-        for item, told in zip(batch, receipts, strict=True):
-            item.answer.set_result(told)
+            def gather(batch: list[_Waiting] = batch) -> list[Entry]:
+                batch.extend(self._take())
+                return [item.entry for item in batch]
+
+            try:
+                receipts = self._appender.commit_gathered(gather)
+            except Exception as error:
+                for item in batch or self._take():
+                    item.answer.set_exception(error)
+                continue
+            for item, told in zip(batch, receipts, strict=True):
+                item.answer.set_result(told)
+            self._turns.tell_next()
+        self._turns.tell_all()
+
+    def _wait_for_some(self) -> bool:
+        """Whether something waits, as soon as it does; ``False`` where nothing more will come."""
+        with self._arrival:
+            while not self._waiting and not self._closing:
+                if not self._arrival.wait(_TOLD_WITHIN_SECONDS if self._turns else None):
+                    self._turns.tell_all()
+            return bool(self._waiting)
+
+    def _take(self) -> list[_Waiting]:
+        """What waits, as much of it as one transaction takes, without those who gave up."""
+        with self._arrival:
+            batch: list[_Waiting] = []
+            entries = 0
+            while self._waiting and (not batch or entries + len(self._waiting[0].entry.drafts) <= MAX_BATCH):
+                batch.append(self._waiting.popleft())
+                entries += len(batch[-1].entry.drafts)
+        return [item for item in batch if item.answer.set_running_or_notify_cancel()]

@@ -2,7 +2,7 @@
 
 64 threads in two processes, as two web servers have them, on one server (``fsync`` on, on this machine). The
 baseline writes ready-made rows into the same tables by ``psycopg`` alone: one committer a
-process, one transaction for all that wait, the head row locked, rows sent by the driver's own
+process, one transaction for all that wait once the head row is locked, rows sent by the driver's own
 pipelined ``executemany``. Targets: at least 0.6 of the baseline, p99 at most 15 ms.
 """
 
@@ -71,14 +71,15 @@ class BareLoop:
             with self._arrival:
                 while not self._waiting and not self._closing:
                     self._arrival.wait()
-                batch = [self._waiting.popleft() for _ in range(min(512, len(self._waiting)))]
-            if not batch:
-                return
+                if not self._waiting:
+                    return
             cursor.execute(_BEGIN)
             cursor.nextset()
             row = cursor.fetchone()
             assert row is not None
             size = row[0]
+            with self._arrival:
+                batch = [self._waiting.popleft() for _ in range(min(512, len(self._waiting)))]
             leaves, trail = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
             for seq, (entry, _) in enumerate(batch, start=size):
                 own = hashlib.sha256(entry).digest()

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -30,6 +32,7 @@ from audit_world import (
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import audit
+import audit.log
 from audit.alias import forget_aliases
 from audit.check import check
 from audit.draft import EventRefused
@@ -43,6 +46,7 @@ from audit.note import VerifierKey
 from audit.opening import forget_openings, openings_of
 from audit.origin import new_origin, started_as
 from audit.seal import KeySeal, NotSealable, SealBroken
+from audit.turns import Call
 from core.clock import from_us
 from core.errors import Invalid
 from tests.support import databases
@@ -265,6 +269,44 @@ def test_many_threads_share_commits_and_every_event_is_there_once(world: World) 
     assert sorted(positions) == list(range(1, 161))
     assert len({body["d"]["page"] for body in bodies(world)[1:]}) == 160  # type: ignore[index]
     assert faultless(world) == 161
+
+
+def test_who_comes_while_another_process_writes_waits_for_one_commit_only(world: World) -> None:
+    class Ticking(HandClock):
+        """Tells each transaction another time."""
+
+        def now(self) -> datetime:
+            self.tick(seconds=1)
+            return self.instant
+
+    log = Log(world.logs, ORIGIN, Ticking(), seal=SEAL)
+    with world.logs.write():
+        first = log.submit([Opened(page=1)], at=T0)
+        # So that the committer waits for the other's lock.
+        time.sleep(0.2)
+        others = [log.submit([Opened(page=page)], at=T0) for page in (2, 3)]
+    assert [waiting.result(timeout=30)[0].seq for waiting in (first, *others)] == [1, 2, 3]
+    log.close()
+    assert len({parse(entry).appended_us for entry in world.entries()[1:]}) == 1
+    assert faultless(world) == 4
+
+
+def test_one_who_is_interrupted_where_he_waits_keeps_nobody_from_being_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(Call):
+        def result(self) -> NoReturn:
+            raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(3) as pool:
+        with world.logs.write():
+            with monkeypatch.context() as patched:
+                patched.setattr(audit.log, "Call", Interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    world.log.record([Opened(page=0)], at=T0)
+            others = [pool.submit(world.log.record, [Opened(page=page)], at=T0) for page in (1, 2, 3)]
+        assert sorted(each.result(timeout=30)[0].seq for each in others) == [2, 3, 4]
+    assert faultless(world) == 5
 
 
 # A process that records events until it is killed, and tells each one it was promised.
