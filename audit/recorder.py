@@ -6,19 +6,20 @@ all callers, commits it as one transaction, and answers. ``serve`` is its side, 
 side of the callers. It holds no state: where it is missing, dies or refuses, a caller
 appends by itself, leaving out what stands in the log already (the id of an event is unique).
 
-A message is its length (4 bytes, big-endian) and that many bytes. A request is lines of JSON: the
-openings as ``[event id, field, nonce, sealed value]`` (hex but for the field), then each draft. The answer
-is ``>Q32s`` (position, leaf hash) of each draft, or nothing where the log did not take them.
-The socket is for the owner's eyes only, and what passes it is kept nowhere else than in the log.
+What is asked and answered are messages of ``audit.wire``. A request is lines of JSON: the openings
+as ``[event id, field, nonce, sealed value]`` (hex but for the field), then each draft. The answer is ``>Q32s``
+(position, leaf hash) of each draft, or nothing where the log did not take them. Requests of one caller are
+answered in the order in which they came. The socket is for the owner's eyes only, and what passes it is kept
+nowhere else than in the log.
 """
 
-import ctypes
 import json
 import logging
 import os
 import selectors
 import socket
 import struct
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -28,83 +29,79 @@ from audit.committer import Committer
 from audit.draft import Draft
 from audit.entries import Receipt
 from audit.opening import SealedOpening
+from audit.wire import AT_ONCE, LENGTH, Wire, pack, stream_socket
 
 log = logging.getLogger("muniment.recorder")
 
 MAX_MESSAGE = 1_048_576
 """Bytes; a caller with more to say appends by itself."""
-PATIENCE_SECONDS = 5
-"""How long a caller waits for an answer before it appends by itself."""
-_LENGTH = struct.Struct(">I")
 _RECEIPT = struct.Struct(">Q32s")
-_TIMEOUT = struct.pack("ll", PATIENCE_SECONDS, 0)
-_AT_ONCE = 65_536
-_SHORT = 16_384
-# PyDLL keeps the interpreter during the call; on an error, which -1 says, the ordinary way finds it again.
-_LIBRARY = ctypes.PyDLL(None)
-_LIBRARY.send.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int)
-_LIBRARY.send.restype = ctypes.c_ssize_t
-_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 _MANY = 8
-"""Callers in one transaction from which on a thread waits for its end."""
+"""Requests in one transaction from which on a thread waits for its end."""
 _Asked = list[tuple[socket.socket, Entry]]
 _MAX_PATH = 100
 """Bytes of a socket's path: the kernel takes 108, others 104."""
 
 
 class Recorder:
-    """How a process reaches the recorder: a connection for each thread that waits. Thread-safe."""
+    """How a process reaches the recorder: by one connection, which its threads share. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
         """``path`` is the socket; whether anybody listens there is seen at each ``append``."""
         self._path = path
-        self._idle: list[socket.socket] = []
+        self._wire: Wire | None = None
+        self._connecting = threading.Lock()
 
     def append(self, drafts: Sequence[Draft], openings: Sequence[SealedOpening]) -> list[Receipt] | None:
         """Have drafts appended; they are durable when their receipts are returned.
 
         ``None``: nobody listens, or it is not known whether the log took them.
         """
-        message = _pack(_request(drafts, openings))
-        if len(message) > MAX_MESSAGE or not drafts:
+        message = _request(drafts, openings)
+        if LENGTH.size + len(message) > MAX_MESSAGE or not drafts:
             return None
         try:
-            connection = self._connection()
+            wire = self._connected()
         except OSError:
             return None
-        try:
-            _send(connection, message)
-            answer = _receive(connection)
-        except OSError:
-            connection.close()
-            # The others are of the same process, which has probably ended.
-            self.close()
+        answer = wire.ask(message)
+        if answer is None:
+            self._forget(wire)
             return None
-        self._idle.append(connection)
         if len(answer) != len(drafts) * _RECEIPT.size:
             return None
         return [Receipt(*fields) for fields in _RECEIPT.iter_unpack(answer)]
 
     def close(self) -> None:
-        """Close the connections that nobody uses at this moment."""
-        while self._idle:
-            with suppress(IndexError):
-                self._idle.pop().close()
+        """Ask nothing more on the connection there is; what was asked is answered."""
+        wire = self._wire
+        if wire is not None:
+            self._forget(wire)
+            wire.close()
 
-    def _connection(self) -> socket.socket:
-        with suppress(IndexError):
-            return self._idle.pop()
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def _connected(self) -> Wire:
+        wire = self._wire
+        if wire is None:
+            with self._connecting:
+                wire = self._wire
+                if wire is None:
+                    wire = self._wire = self._connect()
+        return wire
+
+    def _connect(self) -> Wire:
+        connection = stream_socket()
         try:
-            # The kernel's own timeouts: those of Python would be one more call, and one more wait, each time.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _TIMEOUT)
             with _address(self._path) as address:
                 connection.connect(address)
         except OSError:
             connection.close()
             raise
-        return connection
+        return Wire(connection)
+
+    def _forget(self, wire: Wire) -> None:
+        with self._connecting:
+            if self._wire is wire:
+                self._wire = None
 
 
 def listen(path: Path) -> socket.socket:
@@ -173,14 +170,15 @@ def _accept(ready: selectors.BaseSelector, listening: socket.socket) -> None:
 
 
 def _take(ready: selectors.BaseSelector, caller: socket.socket, received: bytearray, appender: Appender) -> _Asked:
-    """What a caller asked, serialised as far as it can be, once all of it is here."""
+    """What a caller asked, serialised as far as it can be, of which all is here."""
+    asked: _Asked = []
     try:
-        entry = _next(caller, received)
-        return [] if entry is None else [(caller, appender.prepare(entry))]
-    except Exception:  # It has gone, or what it says is no request.
+        for entry in _arrived(caller, received):
+            asked.append((caller, appender.prepare(entry)))
+    except Exception:  # It has gone, or what it says is no request; what it said before that still holds.
         ready.unregister(caller)
         caller.close()
-        return []
+    return asked
 
 
 def _begin(asked: _Asked, appender: Appender, committer: Committer) -> bool:
@@ -194,30 +192,28 @@ def _begin(asked: _Asked, appender: Appender, committer: Committer) -> bool:
     return True
 
 
-def _next(caller: socket.socket, received: bytearray) -> Entry | None:
-    """The request of which the last bytes have arrived; ``None`` before that. An error where there will be none."""
+def _arrived(caller: socket.socket, received: bytearray) -> Iterator[Entry]:
+    """The requests of which the last bytes have arrived. An error where there will be no more."""
     try:
-        data = caller.recv(_AT_ONCE)
+        data = caller.recv(AT_ONCE)
     except BlockingIOError:
-        return None
+        return
     if not data:
         raise ConnectionResetError
     received += data
-    if len(received) < _LENGTH.size:
-        return None
-    end = _LENGTH.size + _LENGTH.unpack_from(received)[0]
-    if end > MAX_MESSAGE or len(received) > end:
-        # A caller waits for the answer before it asks again.
-        raise ValueError
-    if len(received) < end:
-        return None
-    lines = bytes(received[_LENGTH.size :]).split(b"\n")
-    received.clear()
-    openings = [
-        SealedOpening(bytes.fromhex(event_id), field, bytes.fromhex(nonce), bytes.fromhex(value))
-        for event_id, field, nonce, value in json.loads(lines[0])
-    ]
-    return Entry([Draft.from_bytes(line) for line in lines[1:]], openings)
+    while len(received) >= LENGTH.size:
+        end = LENGTH.size + LENGTH.unpack_from(received)[0]
+        if end > MAX_MESSAGE:
+            raise ValueError
+        if len(received) < end:
+            return
+        lines = bytes(received[LENGTH.size : end]).split(b"\n")
+        del received[:end]
+        openings = [
+            SealedOpening(bytes.fromhex(event_id), field, bytes.fromhex(nonce), bytes.fromhex(value))
+            for event_id, field, nonce, value in json.loads(lines[0])
+        ]
+        yield Entry([Draft.from_bytes(line) for line in lines[1:]], openings)
 
 
 def _answer(asked: _Asked, appender: Appender) -> None:
@@ -243,42 +239,22 @@ def _tell(asked: _Asked, told: Sequence[Sequence[Receipt]] | None, appender: App
     if told is None:
         _one_by_one(asked, appender)
         return
+    answers: dict[socket.socket, bytearray] = {}
     for (caller, _), receipts in zip(asked, told, strict=True):
-        # Whoever has gone meanwhile is noticed at the next reading.
-        with suppress(OSError):
-            caller.sendall(_pack(b"".join(_RECEIPT.pack(*receipt) for receipt in receipts)))
+        answer = answers.setdefault(caller, bytearray())
+        answer += pack(b"".join(_RECEIPT.pack(*receipt) for receipt in receipts))
+    for caller, answer in answers.items():
+        try:
+            caller.sendall(answer)
+        except OSError:
+            # It has gone, or takes no answers: half of one must not be followed by the next.
+            with suppress(OSError):
+                caller.shutdown(socket.SHUT_RDWR)
 
 
 def _request(drafts: Sequence[Draft], openings: Sequence[SealedOpening]) -> bytes:
     opened = [(item.event_id.hex(), item.field, item.nonce.hex(), item.sealed.hex()) for item in openings]
     return b"\n".join([json.dumps(opened).encode(), *(item.to_bytes() for item in drafts)])
-
-
-def _send(connection: socket.socket, message: bytes) -> None:
-    """Send a request, without letting other threads in where the kernel takes it at once.
-
-    Every call into the kernel hands the interpreter to whoever wants it, and getting it back takes as
-    long as they like. A short message fits into the socket's buffer, so nobody would have waited for long.
-    """
-    sent = 0
-    if len(message) <= _SHORT:
-        sent = max(0, _LIBRARY.send(connection.fileno(), message, len(message), socket.MSG_DONTWAIT | _NO_SIGNAL))
-    if sent < len(message):
-        connection.sendall(message[sent:])
-
-
-def _pack(data: bytes) -> bytes:
-    return _LENGTH.pack(len(data)) + data
-
-
-def _receive(connection: socket.socket) -> bytes:
-    data = bytearray()
-    while len(data) < _LENGTH.size or len(data) < _LENGTH.size + _LENGTH.unpack_from(data)[0]:
-        part = connection.recv(_AT_ONCE)
-        if not part:
-            raise ConnectionResetError
-        data += part
-    return bytes(data[_LENGTH.size :])
 
 
 @contextmanager

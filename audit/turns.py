@@ -6,30 +6,37 @@ to be told than their commit took. Here one of them is told, and each tells the 
 
 import threading
 from collections import deque
+from typing import Protocol
 
 from audit.entries import Receipt
 
 
+class Waiting(Protocol):
+    """A thread that waits to be told, and then tells the next."""
+
+    def tell(self) -> None: ...
+
+
 class Turns:
-    """Those whose entries are durable, and who do not know it yet. Thread-safe."""
+    """Those whose answers are there, and who do not know it yet. Thread-safe."""
 
     def __init__(self) -> None:
-        self._untold: deque[Call] = deque()
+        self._untold: deque[Waiting] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._untold)
 
-    def add(self, call: "Call") -> None:
-        """Have a call told once it is its turn."""
-        self._untold.append(call)
+    def add(self, waiting: Waiting) -> None:
+        """Have somebody told once it is its turn."""
+        self._untold.append(waiting)
 
     def tell_next(self) -> bool:
         """Tell one of them, which will tell the next; ``False`` where nobody is left."""
         try:
-            call = self._untold.popleft()
+            waiting = self._untold.popleft()
         except IndexError:
             return False
-        call.tell()
+        waiting.tell()
         return True
 
     def tell_all(self) -> None:

@@ -23,7 +23,8 @@ from audit.events import Event
 from audit.leaf import leaf_hash, parse
 from audit.log import Log, LogUnavailable
 from audit.opening import openings_of
-from audit.recorder import PATIENCE_SECONDS, Recorder
+from audit.recorder import Recorder
+from audit.wire import PATIENCE_SECONDS
 
 # A recorder as the program runs it; with a third argument it dies after its first commit, before it answers.
 SERVER = """
