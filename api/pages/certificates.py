@@ -1,4 +1,4 @@
-"""Certificates of destruction: the list, the certificate as it is read and printed, and the files to check it by."""
+"""Certificates of destruction: the list, each as it is read and printed, the files to check it by; and stubs."""
 
 from collections.abc import Callable
 from datetime import date
@@ -25,6 +25,7 @@ from audit.statement import pem_of
 from core.clock import from_us
 from core.errors import Invalid, NotFound
 from core.identifiers import show_record_number
+from records import stub
 from retention import certificate, destruction, why_words
 from retention.certificate import Certificate, CertificateBroken
 from retention.period import Period
@@ -92,6 +93,14 @@ def download(
     media_type, data = FILES[name]
     headers = {"Content-Disposition": file_named(name)}
     return Response(data(row), media_type=media_type, headers=headers)
+
+
+@router.get("/stubs/{stub_id}")
+def show_stub(request: Request, stub_id: UUID, by: RetentionReader, run: Run) -> Response:
+    """What is left of a destroyed record."""
+    with run.main.read() as session:
+        left = stub.get(session, stub_id, by=by)
+    return page(request, "record_stub.html", stub=left)
 
 
 def _keys_of_log(run: Runtime) -> set[str]:

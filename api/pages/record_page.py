@@ -73,7 +73,7 @@ def show_record(
     try:
         detail = run.content.detail(record_id, by=by, request=request_id)
     except NotFound:
-        return _destroyed(request, record_id, by, run)
+        return _destroyed(record_id, by, run)
     around = _around(run, detail.record, by, now, request_id)
     current, name, title = _current(detail)
     with run.main.read() as session:
@@ -108,15 +108,15 @@ def show_record(
     )
 
 
-def _destroyed(request: Request, record_id: UUID, by: Principal, run: Runtime) -> Response:
-    """What is left of a destroyed record, for those who see retention.
+def _destroyed(record_id: UUID, by: Principal, run: Runtime) -> Response:
+    """On to what is left of a destroyed record, for those who see retention.
 
     Raises:
         NotFound: nothing is, or not for ``by``.
     """
     with run.main.read() as session:
-        left = stub.get(session, record_id, by=by)
-    return page(request, "record_stub.html", stub=left)
+        stub.get(session, record_id, by=by)
+    return go(f"/stubs/{record_id}")
 
 
 @router.get("/records/{record_id}/history")

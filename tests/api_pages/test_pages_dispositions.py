@@ -248,9 +248,16 @@ def test_what_was_carried_out_is_told_and_certified_and_openssl_agrees(desk: Des
     told = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
     assert desk.get("auditor", f"{path}/passwd").status_code == 404
+    stub = f"/stubs/{desk.records[0]}"
     gone = desk.get("manager", f"/records/{desk.records[0]}")
-    assert (gone.status_code, "This record is destroyed" in gone.text, path in gone.text) == (200, True, True)
+    assert (gone.status_code, gone.headers["location"]) == (303, stub)
     assert desk.get("clerk", f"/records/{desk.records[0]}").status_code == 404
+    # Who reads no records has the way from the batch.
+    assert f'href="{stub}"' in desk.get("officer", f"/dispositions/{batch}").text
+    for name in ("manager", "officer", "auditor"):
+        left = desk.get(name, stub)
+        assert (left.status_code, "This record is destroyed" in left.text, path in left.text) == (200, True, True)
+    assert desk.get("clerk", stub).status_code == 403
     assert desk.get("clerk", path).status_code == 403
 
 
