@@ -125,6 +125,7 @@ class Wire:
         with suppress(OSError):
             # Wakes the one who receives, who closes it.
             self._connection.shutdown(socket.SHUT_RDWR)
+        self._turns.tell_all()
         for question in unanswered:
             question.tell()
 
