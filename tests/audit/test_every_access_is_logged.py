@@ -40,6 +40,7 @@ from core import jobs, leases
 from core.clock import civil_date
 from records import lock_check, record
 from records.record import Record
+from records.stub import RecordStub
 from retention import disclosure, keeping, package, schedule, simulation, terms_change, withdrawal
 from retention.held import Hold
 from retention.hold import NewHold
@@ -500,6 +501,14 @@ def _certificate(office: Office, suffix: str = "") -> Asked:
     return "officer", f"/certificates/{row['id']}{suffix}", None
 
 
+def _stub(office: Office) -> Asked:
+    """Of the wrong upload that is gone."""
+    _certificate(office)
+    with office.runtime.main.read() as session:
+        gone = session.scalars(select(RecordStub.record).order_by(RecordStub.destroyed_at.desc())).first()
+    return "auditor", f"/stubs/{gone}", None
+
+
 def _hold_form(office: Office) -> Asked:
     wanted = _hold_asked(office)[1]["json"]
     scope = wanted.pop("scope")
@@ -834,6 +843,7 @@ PAGES: dict[tuple[str, str], tuple[Callable[[Office], Asked], Actions | str]] = 
         lambda office: _certificate(office, "/certificate.json"),
         CERTIFIED,
     ),
+    ("GET", "/stubs/{stub_id}"): (_stub, "number, class and dates of a record that is gone"),
     ("GET", "/disclosures"): (
         lambda office: ("manager", f"/disclosures?record={office_disposing.disclosed(office)[1]}", None),
         WORDS,
