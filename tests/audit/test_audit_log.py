@@ -358,12 +358,13 @@ def test_kill_9_in_the_middle_of_appends_loses_nothing_promised_and_doubles_noth
         process.wait(timeout=30)
         reader.join(timeout=30)
         promised |= {int(page): int(seq) for page, seq in (line.split() for line in lines if line.endswith("\n"))}
-    stored = [body["d"]["page"] for body in bodies(world)[1:]]  # type: ignore[index]
+    # Waits for the head: a server may still commit what a process asked for before it was killed.
+    world.record(1)
+    stored = [body["d"]["page"] for body in bodies(world)[1:-1]]  # type: ignore[index]
     assert len(stored) == len(set(stored))
     assert all(stored[seq - 1] == page for page, seq in promised.items())
     # At most the one event under way at each kill was written without its promise being heard.
     assert len(stored) - len(promised) <= 3
-    world.record(1)
     assert faultless(world) == len(stored) + 2
 
 
