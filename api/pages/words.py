@@ -169,7 +169,7 @@ def channel(code: str) -> str:
         "page": _("uploaded on the page"),
         "api": _("sent by a program"),
         "cli": _("imported on the command line"),
-        "mail": _("found in a mail"),
+        "mail": _("attached to another file"),
         "archive": _("found in an archive"),
     }.get(code, _plain(code))
 
