@@ -78,6 +78,8 @@ class ItemView:
     said: StateWords
     late: str
     """What a ceiling demands; empty where none is near."""
+    is_gone: bool
+    """Whether the record is destroyed. What failed is not: of a package that could not be made the records stay."""
 
     @property
     def record(self) -> UUID:
@@ -113,11 +115,6 @@ class ItemView:
     def is_open(self) -> bool:
         """Whether a decision can be made or changed."""
         return self.item.state in (batches.OPEN, batches.DECIDED)
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether the record is destroyed, or past the point of no return."""
-        return self.item.state in (batches.ITEM_EXECUTING, batches.DESTROYED, batches.FAILED)
 
     @property
     def is_late(self) -> bool:
@@ -182,6 +179,7 @@ def item_views(
             reason=reasons.get(row.record, ""),
             said=said_of(row),
             late="" if row.decision == "extend" else late_line(dates.get(row.record), rules.get(row.rule), at, zones),
+            is_gone=row.record not in known,
         )
         for row in rows
     ]

@@ -103,4 +103,11 @@ def test_a_package_that_could_not_be_made_says_why(desk: Desk, monkeypatch: pyte
     text = desk.get("manager", f"/packages/{row.id}").text
     assert "Could not be made yet" in text
     assert "disk unwritable" in text
-    assert "Partly failed" in desk.get("manager", f"/dispositions/{made}").text
+    batch = desk.get("manager", f"/dispositions/{made}").text
+    assert "Partly failed" in batch
+    # The record is there as before.
+    assert f"/stubs/{desk.records[0]}" not in batch
+    assert f"/records/{desk.records[0]}/why" in batch
+    peek = desk.get("officer", f"/dispositions/{made}/items/{desk.records[0]}").text
+    assert "It is destroyed" not in peek
+    assert f"/records/{desk.records[0]}/why" in peek
